@@ -1,0 +1,16 @@
+"""The registry: every topic and every event of the platform, in one place."""
+
+from __future__ import annotations
+
+from shared.contracts.alert import ALERTS, Alert
+from shared.contracts.base import Event, Topic
+from shared.contracts.dead_letter import DEAD_LETTERS
+from shared.contracts.location import LOCATIONS, Fix
+from shared.contracts.posting import POSTINGS, Posting
+from shared.contracts.watch import WATCHES, Watch
+
+TOPICS: tuple[Topic, ...] = (POSTINGS, LOCATIONS, WATCHES, ALERTS, DEAD_LETTERS)
+EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Alert)
+EVENT_BY_TYPE: dict[str, type[Event]] = {event.TYPE: event for event in EVENTS}
+
+__all__ = ["EVENTS", "EVENT_BY_TYPE", "TOPICS", "Alert", "Event", "Fix", "Posting", "Topic", "Watch"]

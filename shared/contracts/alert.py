@@ -1,0 +1,81 @@
+"""`alerts.v1`: what was told to whom and why. Delivery, digests and your own consumer start here."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import AwareDatetime, Field
+
+from shared.contracts.base import DAY_MS, CitizenId, Event, Kind, Part, Text, Topic
+from shared.contracts.posting import Shows
+
+ALERTS = Topic(
+    name="alerts.v1",
+    partitions=8,
+    key="citizen id",
+    owners=("matching",),
+    consumers=("matching", "examples"),
+    retention_ms=7 * DAY_MS,
+    external=True,
+    description="One alert per (citizen, posting, urgency epoch). At least once: dedupe by id.",
+)
+
+ALERT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:gwangsan:alert")
+DISTANCE_STEP_M = 100
+
+Cause = Literal["citizen_moved", "posting_changed", "watch_changed", "window_began"]
+
+
+def alert_id(citizen_id: str, posting_id: UUID, urgency_epoch: int) -> UUID:
+    """The same citizen, posting and urgency epoch always give the same id, whoever computes it and however often."""
+    return uuid5(ALERT_NAMESPACE, f"{citizen_id}\n{posting_id}\n{urgency_epoch}")
+
+
+def distance_bucket_m(distance_m: float) -> int:
+    """Straight-line distance rounded up to the next 100 m step, at least one step (J3, M10)."""
+    return max(1, -(-int(distance_m * 1000) // (DISTANCE_STEP_M * 1000))) * DISTANCE_STEP_M
+
+
+class Why(Part):
+    """Enough to answer "왜 받았나요?" (M8): the cause, and the versions of the settings and the posting that met."""
+
+    cause: Cause
+    watch_version: int = Field(ge=0)
+    matched_interests: tuple[str, ...] = ()
+    window_starts_at: AwareDatetime | None = None
+    window_ends_at: AwareDatetime | None = None
+
+
+class Alert(Event):
+    """One alert. `distance_m` is a bucket (100 m steps, straight line); None where the posting names 행정동, not a point.
+
+    `deferred_until` is set in the citizen's quiet hours: nothing may be shown before, and the posting is checked again.
+    """
+
+    TYPE: ClassVar[str] = "kr.gwangsan.alert.v1"
+    TOPIC: ClassVar[str] = ALERTS.name
+
+    id: UUID
+    citizen_id: CitizenId
+    posting_id: UUID
+    posting_version: int = Field(ge=1)
+    urgency_epoch: int = Field(ge=0)
+    urgent: bool = False
+    kind: Kind
+    headline: Text
+    institution: str
+    distance_m: int | None = Field(default=None, ge=DISTANCE_STEP_M)
+    dong: str | None = None
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    expires_at: AwareDatetime
+    shows: Shows = Shows()
+    link: str
+    why: Why
+    deferred_until: AwareDatetime | None = None
+    caused_at: AwareDatetime
+    made_at: AwareDatetime
+
+    def topic_key(self) -> str:
+        return self.citizen_id

@@ -1,0 +1,95 @@
+"""`postings.v1`: the whole current state of whatever is open – a job, a space, a notice – in one shared form.
+
+A service that publishes postings here is matched on its first day; matching knows nothing else about it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from shared.contracts.base import Event, Kind, Lat, Lon, Part, Slug, Text, Topic, Window
+
+POSTINGS = Topic(
+    name="postings.v1",
+    partitions=8,
+    key="posting id",
+    owners=("jobs", "spaces", "notices"),
+    consumers=("matching",),
+    compacted=True,
+    external=True,
+    description="Whole current state of every posting; the newest version per id is kept.",
+    extra={"min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"},
+)
+
+MAX_RADIUS_M = 2_000
+
+
+class Circle(Part):
+    """A place and how far from it the posting is offered; a citizen at exactly `radius_m` is inside."""
+
+    lat: Lat
+    lon: Lon
+    radius_m: int = Field(ge=50, le=MAX_RADIUS_M)
+
+
+class Where(Part):
+    """Circles, or a set of 행정동 (their codes from July 2026), or both: inside any of them is inside."""
+
+    circles: tuple[Circle, ...] = Field(default=(), max_length=20)
+    dongs: tuple[str, ...] = Field(default=(), max_length=21)
+
+    @model_validator(mode="after")
+    def somewhere(self) -> Self:
+        if not self.circles and not self.dongs:
+            raise ValueError("a posting needs at least one circle or one 행정동")
+        return self
+
+
+class Audience(Part):
+    """Whom it is for. Empty interests mean everyone; the channel lets a citizen mute its sender."""
+
+    interests: tuple[Slug, ...] = Field(default=(), max_length=20)
+    min_age: int | None = Field(default=None, ge=0, le=120)
+    windows: tuple[Window, ...] = Field(default=(), max_length=20)
+    channel: str | None = Field(default=None, max_length=100)
+
+
+class Shows(Part):
+    """What an alert may show without asking the owner again."""
+
+    place: str | None = Field(default=None, max_length=200)
+    pay_krw: int | None = Field(default=None, ge=0)
+    pay_per: Literal["hour", "piece", "day"] | None = None
+    price_krw: int | None = Field(default=None, ge=0)
+    price_per: Literal["hour", "day", "month", "use"] | None = None
+
+
+class Posting(Event):
+    """One posting. `version` rises by one with each change; `urgency_epoch` rises when it must be told anew (J2, J5)."""
+
+    TYPE: ClassVar[str] = "kr.gwangsan.posting.v1"
+    TOPIC: ClassVar[str] = POSTINGS.name
+
+    id: UUID
+    kind: Kind
+    version: int = Field(ge=1)
+    urgency_epoch: int = Field(default=0, ge=0)
+    urgent: bool = False
+    status: Literal["open", "closed"]
+    closed_because: str | None = Field(default=None, max_length=200)
+    where: Where
+    audience: Audience = Audience()
+    headline: Text
+    institution: str = Field(max_length=100)
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+    expires_at: AwareDatetime
+    shows: Shows = Shows()
+    link: str = Field(max_length=300)
+    changed_at: AwareDatetime
+
+    def topic_key(self) -> str:
+        return str(self.id)

@@ -1,0 +1,102 @@
+"""CloudEvents 1.0 in Kafka binary mode: attributes are headers, the payload is the body (CloudEvents Kafka binding §3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from opentelemetry import propagate
+from pydantic import ValidationError
+
+from shared.contracts import EVENT_BY_TYPE, Event
+
+Headers = Mapping[str, str]
+
+
+class BadRecordError(Exception):
+    """A record that no handler can be given: not a CloudEvent, of an unknown type, or against its contract."""
+
+
+class IncomingRecord(Protocol):
+    """What a consumed Kafka record offers."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Iterable[tuple[str, bytes]]: ...
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """One event with its CloudEvents attributes."""
+
+    id: UUID
+    source: str
+    time: datetime
+    data: Event
+    traceparent: str | None = None
+
+
+def headers_of(event: Event, *, event_id: UUID, source: str, time: datetime) -> dict[str, str]:
+    """The headers of an outgoing event, with the current trace context."""
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": str(event_id),
+        "ce_type": event.TYPE,
+        "ce_source": source,
+        "ce_time": time.isoformat(),
+        "content-type": "application/json",
+    }
+    propagate.inject(headers)
+    return headers
+
+
+def body_of(event: Event) -> bytes:
+    """The event's JSON, UTF-8."""
+    return event.model_dump_json().encode()
+
+
+def kafka_headers(headers: Headers) -> list[tuple[str, bytes]]:
+    return [(name, value.encode()) for name, value in headers.items()]
+
+
+def text_headers(record: IncomingRecord) -> dict[str, str]:
+    return {name: value.decode(errors="replace") for name, value in record.headers}
+
+
+def open_envelope(record: IncomingRecord) -> Envelope:
+    """Parse and validate one record. Raises BadRecordError with a reason that names the field and the rule."""
+    headers = text_headers(record)
+    missing = [name for name in ("ce_id", "ce_type", "ce_source", "ce_time") if name not in headers]
+    if missing:
+        raise BadRecordError(f"not a CloudEvent: missing header {', '.join(missing)}")
+    model = EVENT_BY_TYPE.get(headers["ce_type"])
+    if model is None:
+        raise BadRecordError(f"unknown event type {headers['ce_type']!r}")
+    if record.value is None:
+        raise BadRecordError("no payload")
+    try:
+        return Envelope(
+            id=UUID(headers["ce_id"]),
+            source=headers["ce_source"],
+            time=datetime.fromisoformat(headers["ce_time"]),
+            data=model.model_validate_json(record.value),
+            traceparent=headers.get("traceparent"),
+        )
+    except ValidationError as error:
+        # The offending input is left out: it may be a coordinate or a name.
+        rules = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        raise BadRecordError(f"against its contract: {rules}") from None
+    except ValueError as error:
+        raise BadRecordError(f"bad CloudEvents attribute: {error}") from None

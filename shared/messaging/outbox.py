@@ -1,0 +1,92 @@
+"""The transactional outbox: a row and its event commit together; the relay carries events to Kafka in order."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.contracts import Event
+from shared.messaging.envelope import body_of, headers_of
+
+CHANNEL = "outbox"
+
+_INSERT = text(
+    "INSERT INTO outbox (aggregate_id, topic, key, payload, headers) "
+    "VALUES (:aggregate_id, :topic, :key, :payload, CAST(:headers AS jsonb))"
+)
+_WAKE = text(f"SELECT pg_notify('{CHANNEL}', '')")
+
+
+async def emit(tx: AsyncConnection, event: Event, *, source: str, now: datetime, event_id: UUID | None = None) -> UUID:
+    """Write the event in the caller's transaction. Returns the event's id. The aggregate is the event's topic key."""
+    event_id = event_id or uuid4()
+    headers = headers_of(event, event_id=event_id, source=source, time=now)
+    await tx.execute(
+        _INSERT,
+        {
+            "aggregate_id": event.topic_key(),
+            "topic": event.TOPIC,
+            "key": event.topic_key(),
+            "payload": body_of(event),
+            "headers": json.dumps(headers),
+        },
+    )
+    await tx.execute(_WAKE)
+    return event_id
+
+
+@dataclass(frozen=True)
+class Row:
+    """One event waiting in the outbox."""
+
+    id: int
+    aggregate_id: str
+    topic: str
+    key: str
+    payload: bytes
+    headers: dict[str, str]
+
+
+async def waiting(connection: asyncpg.Connection, blocked: list[str], limit: int) -> list[Row]:
+    """The oldest events, in id order, leaving out aggregates that are blocked by a failure."""
+    rows = await connection.fetch(
+        "SELECT id, aggregate_id, topic, key, payload, headers FROM outbox "
+        "WHERE aggregate_id <> ALL($1::text[]) ORDER BY id LIMIT $2",
+        blocked,
+        limit,
+    )
+    return [Row(r["id"], r["aggregate_id"], r["topic"], r["key"], r["payload"], json.loads(r["headers"])) for r in rows]
+
+
+async def delete(connection: asyncpg.Connection, ids: list[int]) -> None:
+    await connection.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", ids)
+
+
+async def depth(connection: asyncpg.Connection) -> tuple[int, float]:
+    """How many events wait, and the age of the oldest in seconds (0 when none waits)."""
+    row = await connection.fetchrow(
+        "SELECT count(*) AS n, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) AS age_s FROM outbox"
+    )
+    return int(row["n"]), float(row["age_s"])
+
+
+def waves(rows: list[Row]) -> list[list[Row]]:
+    """Split rows so that a wave holds each aggregate once, and an aggregate's events stay in order over the waves.
+
+    A wave is sent only after the one before was acknowledged, so a failed event can never be overtaken by its successor.
+    """
+    result: list[list[Row]] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        nth = seen.get(row.aggregate_id, 0)
+        seen[row.aggregate_id] = nth + 1
+        if nth == len(result):
+            result.append([])
+        result[nth].append(row)
+    return result

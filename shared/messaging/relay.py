@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber, ProducerClosed
+from aiokafka.errors import CorruptRecordException, KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
 from shared import telemetry
 from shared.messaging import kafka, outbox
@@ -27,6 +27,7 @@ BATCH = 1_000
 BLOCKED_FOR_S = 5.0
 MAX_BACKOFF_S = 5.0
 FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, TimeoutError)
+REFUSALS = (MessageSizeTooLargeError, CorruptRecordException, TopicAuthorizationFailedError)
 
 
 class Relay:
@@ -130,9 +131,7 @@ class Relay:
         headers = kafka_headers(row.headers)
         try:
             await (await producer.send(row.topic, row.payload, key=row.key.encode(), headers=headers))
-        except KafkaError as error:
-            if error.retriable or isinstance(error, KafkaTimeoutError | ProducerClosed | OutOfOrderSequenceNumber):
-                raise
+        except REFUSALS as error:
             self._blocked[row.aggregate_id] = time.monotonic() + BLOCKED_FOR_S
             telemetry.OUTBOX_FAILURES.labels(self._service).inc()
             log.error("relay_blocked", service=self._service, outbox_id=row.id, error=type(error).__name__)

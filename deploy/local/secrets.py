@@ -1,0 +1,25 @@
+"""Generated passwords: on a machine with several users, loopback alone keeps nobody out."""
+
+import os
+import secrets
+from pathlib import Path
+
+from deploy.local.home import Home
+
+
+def password(home: Home, name: str) -> str:
+    """The stack's password of that name; made on first use, readable by its owner alone."""
+    path = home.folder / "run" / f"{name}.password"
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(24))
+    return path.read_text(encoding="utf-8")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Never readable by others, not even while it is written; never half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    part.replace(path)

@@ -13,7 +13,9 @@ class PlatformSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GWANGSAN_", frozen=True, extra="ignore")
 
-    environment: Literal["development", "production"] = Field("development", description="production refuses development keys")
+    environment: Literal["development", "production"] = Field(
+        "development", description="production refuses development keys"
+    )
     kafka_url: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port, comma separated")
     postgres_url: str = Field(
         "postgresql://gwangsan@127.0.0.1:5432", description="PostgreSQL server; each service adds its own database name"
@@ -23,7 +25,9 @@ class PlatformSettings(BaseSettings):
     oidc_audience: str = Field("gwangsan", description="audience that tokens must name")
     oidc_jwks_url: str | None = Field(None, description="where the issuer's keys are; found by discovery if unset")
     host: str = Field("127.0.0.1", description="address this process listens on")
-    port: int = Field(8000, ge=0, le=65_535, description="port this process listens on; workers serve health and metrics")
+    port: int = Field(
+        8000, ge=0, le=65_535, description="port this process listens on; workers serve health and metrics"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level that is logged")
     otlp_endpoint: str | None = Field(None, description="OTLP/HTTP endpoint for traces; tracing is off without it")
     outbox_poll_s: float = Field(1.0, gt=0, description="how often the relay looks without being woken")

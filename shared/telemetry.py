@@ -17,9 +17,13 @@ from prometheus_client import Counter, Gauge, Histogram
 
 FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
 
-HTTP_SECONDS = Histogram("gwangsan_http_seconds", "Duration of requests", ["service", "method", "route", "status"], buckets=FAST_BUCKETS)
+HTTP_SECONDS = Histogram(
+    "gwangsan_http_seconds", "Duration of requests", ["service", "method", "route", "status"], buckets=FAST_BUCKETS
+)
 CONSUMER_LAG = Gauge("gwangsan_consumer_lag_records", "Records not yet handled", ["group", "topic"])
-CONSUMER_PROGRESS_AGE_S = Gauge("gwangsan_consumer_progress_age_seconds", "Since the consumer last made progress", ["group"])
+CONSUMER_PROGRESS_AGE_S = Gauge(
+    "gwangsan_consumer_progress_age_seconds", "Since the consumer last made progress", ["group"]
+)
 CONSUMED = Counter("gwangsan_consumed_total", "Records handled", ["group", "topic", "outcome"])
 DEAD_LETTERED = Counter("gwangsan_dead_letters_total", "Records given up", ["group", "topic"])
 OUTBOX_AGE_S = Gauge("gwangsan_outbox_oldest_seconds", "Age of the oldest event not yet relayed", ["service"])
@@ -27,7 +31,9 @@ OUTBOX_DEPTH = Gauge("gwangsan_outbox_depth", "Events not yet relayed", ["servic
 OUTBOX_FAILURES = Counter("gwangsan_outbox_failures_total", "Events the broker refused", ["service"])
 FIXES = Counter("gwangsan_fixes_total", "Fixes by outcome", ["outcome"])
 ALERTS = Counter("gwangsan_alerts_total", "Alerts made", ["kind", "cause"])
-FIX_TO_ALERT_S = Histogram("gwangsan_fix_to_alert_seconds", "From a fix taken in to its alert acknowledged", buckets=FAST_BUCKETS)
+FIX_TO_ALERT_S = Histogram(
+    "gwangsan_fix_to_alert_seconds", "From a fix taken in to its alert acknowledged", buckets=FAST_BUCKETS
+)
 INDEX_SIZE = Gauge("gwangsan_index_entries", "Entries of the matching index", ["what"])
 INDEX_REBUILDS = Counter("gwangsan_index_rebuilds_total", "Rebuilds of the Redis index", ["reason"])
 STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")
@@ -60,7 +66,11 @@ def configure(service: str, *, level: str = "INFO", otlp_endpoint: str | None = 
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format='{"level":"%(levelname)s","logger":"%(name)s","event":"%(message)s"}')
+    logging.basicConfig(
+        level=logging.WARNING,
+        stream=sys.stdout,
+        format='{"level":"%(levelname)s","logger":"%(name)s","event":"%(message)s"}',
+    )
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         provider = TracerProvider(resource=Resource.create({"service.name": f"gwangsan-{service}"}))
         if otlp_endpoint:

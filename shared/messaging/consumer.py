@@ -66,15 +66,24 @@ def is_infrastructure(error: BaseException) -> bool:
     if isinstance(error, DBAPIError):
         lost = isinstance(error.orig, OSError | asyncpg.PostgresConnectionError) or error.connection_invalidated
         return lost or isinstance(error, InterfaceError | OperationalError)
-    return isinstance(error, KafkaError | OSError | TimeoutError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError)
+    return isinstance(
+        error, KafkaError | OSError | TimeoutError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError
+    )
 
 
 class Consumer:
     """One consumer group on one or more topics, with handlers by event type. `run` until `stop`."""
 
     def __init__(
-        self, settings: PlatformSettings, database: Database, *, group: str, topics: Sequence[str], handlers: Handlers,
-        clock: Clock = utc_now, max_records: int = 500,
+        self,
+        settings: PlatformSettings,
+        database: Database,
+        *,
+        group: str,
+        topics: Sequence[str],
+        handlers: Handlers,
+        clock: Clock = utc_now,
+        max_records: int = 500,
     ) -> None:
         self._settings, self._database, self._group, self._clock = settings, database, group, clock
         self._topics, self._handlers, self._max_records = list(topics), handlers, max_records
@@ -121,7 +130,11 @@ class Consumer:
             await consumer.stop()
 
     async def _partition(
-        self, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, partition: TopicPartition, records: list[ConsumerRecord]
+        self,
+        consumer: AIOKafkaConsumer,
+        producer: AIOKafkaProducer,
+        partition: TopicPartition,
+        records: list[ConsumerRecord],
     ) -> None:
         backoff_s = 0.2
         while not self._stopping.is_set():
@@ -190,9 +203,13 @@ class Consumer:
                     await handler(list(events), unit)
         telemetry.CONSUMED.labels(self._group, received[0].record.topic, "handled").inc(len(received))
 
-    async def _give_up(self, producer: AIOKafkaProducer, record: ConsumerRecord, error: Exception, *, attempts: int) -> None:
+    async def _give_up(
+        self, producer: AIOKafkaProducer, record: ConsumerRecord, error: Exception, *, attempts: int
+    ) -> None:
         if not self._limit.allows():
-            raise Halted(f"more than {self._settings.dead_letters_per_minute} dead letters a minute; last: {error}"[:500])
+            raise Halted(
+                f"more than {self._settings.dead_letters_per_minute} dead letters a minute; last: {error}"[:500]
+            )
         await dead_letters.send(producer, record, group=self._group, error=error, attempts=attempts, now=self._clock())
         telemetry.DEAD_LETTERED.labels(self._group, record.topic).inc()
         log.error("dead_letter", group=self._group, topic=record.topic, partition=record.partition, offset=record.offset,

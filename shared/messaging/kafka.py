@@ -23,7 +23,9 @@ def producer(kafka_url: str, *, linger_ms: int = 5, client_id: str = "gwangsan")
     )
 
 
-def consumer(kafka_url: str, *, group: str | None, instance: str | None = None, max_records: int = 500) -> AIOKafkaConsumer:
+def consumer(
+    kafka_url: str, *, group: str | None, instance: str | None = None, max_records: int = 500
+) -> AIOKafkaConsumer:
     """A consumer that never commits by itself. `instance` gives static membership: a restart is no rebalance."""
     return AIOKafkaConsumer(
         bootstrap_servers=kafka_url,

@@ -45,9 +45,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: 
     if not topics:
         return
     durable = {"min.insync.replicas": "2"} if replication >= 3 else {}
-    wanted = [
-        NewTopic(t.name, t.partitions, replication, topic_configs={**t.config(), **durable}) for t in topics
-    ]
+    wanted = [NewTopic(t.name, t.partitions, replication, topic_configs={**t.config(), **durable}) for t in topics]
     response = await admin.create_topics(wanted)
     for name, code, *_ in response.topic_errors:
         error = for_code(code)

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from uuid import uuid4
 
 import structlog
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
-from opentelemetry import propagate
-from opentelemetry.trace import SpanKind
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from shared import telemetry
 from shared.settings import PlatformSettings
 from shared.web import problems
+from shared.web.observe import Observed
 
 log = structlog.get_logger()
 
 Check = Callable[[], Awaitable[str | None]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-QUIET_ROUTES = {"/healthz", "/readyz", "/metrics"}
 
 
 def create_app(
-    service: str, settings: PlatformSettings, *, routers: Sequence[APIRouter] = (), checks: Mapping[str, Check] | None = None,
-    lifespan: Lifespan | None = None, description: str = "",
+    service: str,
+    settings: PlatformSettings,
+    *,
+    routers: Sequence[APIRouter] = (),
+    checks: Mapping[str, Check] | None = None,
+    lifespan: Lifespan | None = None,
+    description: str = "",
 ) -> FastAPI:
     """`checks` name what the service needs; each returns None or one sentence, and /readyz tells them all."""
 
@@ -44,41 +45,22 @@ def create_app(
         log.info("stopped")
 
     app = FastAPI(
-        title=f"당근 광산 · {service}", version="1", description=description, lifespan=whole_life,
-        docs_url=None, redoc_url=None, root_path=f"/api/{service}", root_path_in_servers=True,
+        title=f"당근 광산 · {service}",
+        version="1",
+        description=description,
+        lifespan=whole_life,
+        docs_url=None,
+        redoc_url=None,
+        root_path=f"/api/{service}",
+        root_path_in_servers=True,
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)
     for router in routers:
         app.include_router(router)
     app.include_router(_health(checks or {}))
-    _observe(app, service)
+    app.add_middleware(Observed, service=service)
     return app
-
-
-def _observe(app: FastAPI, service: str) -> None:
-    @app.middleware("http")
-    async def observed(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Request id, span, duration by route template. The query is never logged: it may hold a coordinate."""
-        if request.url.path in QUIET_ROUTES:
-            return await call_next(request)
-        request_id = (request.headers.get("x-request-id") or uuid4().hex)[:64]
-        started = time.perf_counter()
-        context = propagate.extract(dict(request.headers))
-        with (
-            structlog.contextvars.bound_contextvars(request_id=request_id, service=service),
-            telemetry.tracer.start_as_current_span(f"{request.method}", context=context, kind=SpanKind.SERVER) as span,
-        ):
-            response = await call_next(request)
-            route = getattr(request.scope.get("route"), "path", "unmatched")
-            span.update_name(f"{request.method} {route}")
-            span.set_attribute("http.route", route)
-            span.set_attribute("http.response.status_code", response.status_code)
-            took_s = time.perf_counter() - started
-            telemetry.HTTP_SECONDS.labels(service, request.method, route, str(response.status_code)).observe(took_s)
-            log.info("request", method=request.method, route=route, status=response.status_code, ms=round(took_s * 1000, 1))
-        response.headers["x-request-id"] = request_id
-        return response
 
 
 def _health(checks: Mapping[str, Check]) -> APIRouter:
@@ -112,6 +94,14 @@ async def _told(check: Check) -> str | None:
 def serve(app: FastAPI, settings: PlatformSettings) -> None:
     """Run until SIGTERM or SIGINT; open requests get ten seconds to end."""
     uvicorn.run(
-        app, host=settings.host, port=settings.port, loop="uvloop", http="httptools", log_config=None, access_log=False,
-        timeout_graceful_shutdown=10, timeout_keep_alive=75, h11_max_incomplete_event_size=64 * 1024,
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,
+        h11_max_incomplete_event_size=64 * 1024,
     )

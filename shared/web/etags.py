@@ -19,7 +19,9 @@ def etag(version: int) -> str:
 def expected_version(if_match: str | None) -> int:
     """The version named by If-Match. 428 without the header, 422 if it is no ETag of ours."""
     if if_match is None:
-        raise Problem(428, "precondition-required", "If-Match 헤더가 필요합니다 / An edit must name the version it was made on")
+        raise Problem(
+            428, "precondition-required", "If-Match 헤더가 필요합니다 / An edit must name the version it was made on"
+        )
     found = re.fullmatch(r'(?:W/)?"v(\d{1,9})"', if_match.strip())
     if found is None:
         raise invalid("header.If-Match", "etag", 'an ETag of this service looks like "v3"')

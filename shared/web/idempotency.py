@@ -32,7 +32,9 @@ _CLAIM = text(
     "INSERT INTO idempotency_key (principal, key, request_hash) VALUES (:principal, :key, :hash) "
     "ON CONFLICT DO NOTHING RETURNING key"
 )
-_STORED = text("SELECT request_hash, status, headers, body FROM idempotency_key WHERE principal = :principal AND key = :key")
+_STORED = text(
+    "SELECT request_hash, status, headers, body FROM idempotency_key WHERE principal = :principal AND key = :key"
+)
 _STORE = text(
     "UPDATE idempotency_key SET status = :status, headers = CAST(:headers AS jsonb), body = CAST(:body AS jsonb) "
     "WHERE principal = :principal AND key = :key"
@@ -51,7 +53,13 @@ class Once:
         content, kept = jsonable_encoder(body), dict(headers or {})
         await self.tx.execute(
             _STORE,
-            {"principal": self._principal, "key": self._key, "status": status, "headers": json.dumps(kept), "body": json.dumps(content)},
+            {
+                "principal": self._principal,
+                "key": self._key,
+                "status": status,
+                "headers": json.dumps(kept),
+                "body": json.dumps(content),
+            },
         )
         return JSONResponse(content, status, headers=kept)
 

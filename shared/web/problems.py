@@ -26,7 +26,14 @@ class Problem(Exception):  # noqa: N818
     """Raise to answer with a problem. `slug` is its stable name; `extra` are further members, such as `errors`."""
 
     def __init__(
-        self, status: int, slug: str, title: str, *, detail: str | None = None, headers: Mapping[str, str] | None = None, **extra: Any
+        self,
+        status: int,
+        slug: str,
+        title: str,
+        *,
+        detail: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
     ) -> None:
         super().__init__(title)
         self.status, self.slug, self.title, self.detail = status, slug, title, detail
@@ -52,7 +59,8 @@ def not_found(what: str) -> Problem:
 
 def _of_validation(error: RequestValidationError) -> Problem:
     errors = [
-        {"field": ".".join(str(part) for part in e["loc"]), "rule": e["type"], "detail": e["msg"]} for e in error.errors()
+        {"field": ".".join(str(part) for part in e["loc"]), "rule": e["type"], "detail": e["msg"]}
+        for e in error.errors()
     ]
     return Problem(422, "invalid", "요청이 규칙에 맞지 않습니다 / The request breaks a rule", errors=errors)
 

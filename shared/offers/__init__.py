@@ -1,0 +1,1 @@
+"""What jobs, spaces and notices have in common: an institution's offer, versioned, that opens, changes and closes."""

@@ -106,6 +106,10 @@ class Fleet:
         self.stop(name)
         self.start(name)
 
+    def cancel(self) -> None:
+        """Give up a start that is under way."""
+        self._cancelled.set()
+
     def stop_all(self, told: Callable[[str, float], None] | None = None) -> None:
         """Wave by wave; within a wave all at once."""
         self._cancelled.set()
@@ -129,6 +133,6 @@ class Fleet:
 def _raise_first(running: Sequence[Future[None]]) -> None:
     """The failure that has something to tell, before those that only followed from it."""
     failures = [error for future in running if (error := future.exception()) is not None]
-    for error in failures:
-        if not isinstance(error, Cancelled):
-            raise error
+    told = [error for error in failures if not isinstance(error, Cancelled)]
+    for error in told + failures:
+        raise error

@@ -6,7 +6,7 @@ import os
 import shutil
 import ssl
 import tomllib
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ def _mirrors(settings: Path) -> list[tuple[str, str]]:
     if not settings.is_file():
         return []
     found = []
-    for mirror in ElementTree.parse(settings).iterfind(".//{*}mirror"):  # noqa: S314 the user's own file
+    for mirror in ET.parse(settings).iterfind(".//{*}mirror"):  # noqa: S314 the user's own file
         url = mirror.findtext("{*}url", "").strip()
         for covered in mirror.findtext("{*}mirrorOf", "").split(","):
             found.append((covered.strip(), url))
@@ -128,7 +128,7 @@ def _download(jar: Jar, part: Path, advance: Callable[[int], None]) -> None:
                 failures.append(f"{name}: HTTP {error.response.status_code}")
                 continue
             except httpx.HTTPError as error:
-                failures.append(f"{name}: {error or type(error).__name__}")
+                failures.append(f"{name}: {str(error) or type(error).__name__}")
                 continue
             if digest == jar.sha256:
                 return

@@ -10,6 +10,7 @@ from deploy.local.errors import LocalError
 from deploy.local.gateway import Gateway
 from deploy.local.home import ROOT, Home
 from deploy.local.kafka import Kafka
+from deploy.local.keys import refuse_production
 from deploy.local.postgres import Postgres
 from deploy.local.probes import Probe, http_ready, kafka_ready, postgres_ready, redis_ready
 from deploy.local.processes import Launch, Process, Task, run_once
@@ -168,6 +169,7 @@ def _issuer(
             env["GWANGSAN_OIDC_JWKS_URL"] = jwks
         url = jwks or f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         return [_external("issuer", url, http_ready(url))]
+    refuse_production(env)
     port = chosen.of("issuer", PREFERRED["issuer"])
     env["GWANGSAN_OIDC_ISSUER"] = (
         f"http://127.0.0.1:{gateway_port}/auth" if gateway_port else f"http://127.0.0.1:{port}"

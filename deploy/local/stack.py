@@ -5,7 +5,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,21 +89,21 @@ class Session:
         self.fleet = Fleet(home, self.plan.steps, report, self.record)
         self.stack = Stack(home.folder, self.plan.gateway_url, self.plan.env, self.fleet)
 
-    def start(self) -> None:
+    def start(self, told: Callable[[str, float], None] | None = None) -> None:
         """Everything up, or nothing: a failed start stops what it started."""
         self.record()
         try:
             self.fleet.start_all()
         except BaseException:
-            self.stop()
+            self.stop(told)
             raise
         self._status = "ready"
         self.record()
 
-    def stop(self) -> None:
+    def stop(self, told: Callable[[str, float], None] | None = None) -> None:
         self._status = "stopping"
         self.record()
-        self.fleet.stop_all()
+        self.fleet.stop_all(told)
         self.release()
 
     def release(self) -> None:
@@ -154,9 +154,9 @@ def running(home: Path | None = None, services: bool = True, quiet: bool = True)
 
 
 def _plain() -> Report:
-    from deploy.local.screen import Plain
+    from deploy.local.screen import Screen
 
-    return Plain()
+    return Screen(drawn=False)
 
 
 def attach(home: Path | None = None) -> Stack | None:

@@ -1,0 +1,19 @@
+"""Commands that other packages own, run in the environment of the running stack."""
+
+import os
+import subprocess
+import sys
+
+from deploy.local.stack import attach
+
+
+def run(module: str, arguments: list[str]) -> int:
+    """`python -m module arguments`; where no stack runs, the module sees the environment as it is."""
+    stack = attach()
+    env = {**os.environ}
+    if stack is not None:
+        env |= stack.env() | {"GWANGSAN_GATEWAY_URL": stack.gateway_url}
+    try:
+        return subprocess.run([sys.executable, "-P", "-m", module, *arguments], env=env, check=False).returncode
+    except KeyboardInterrupt:
+        return 130

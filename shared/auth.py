@@ -112,7 +112,15 @@ class Verifier:
             raise _unauthenticated(getattr(error, "error", None) or "malformed token") from None
         claims = decoded.claims
         named = claims.get("roles") or (claims.get("realm_access") or {}).get("roles") or []
-        return Principal(str(claims["sub"])[:200], frozenset(r for r in ROLES if r in named), claims.get("institution"))
+        subject, institution = claims["sub"], claims.get("institution")
+        # What is cut off or turned into text could make two people one; such a token is refused.
+        if not _names(subject, 200) or not (institution is None or _names(institution, 100)):
+            raise _unauthenticated("sub or institution cannot be used")
+        return Principal(subject, frozenset(r for r in ROLES if r in named), institution)
+
+
+def _names(claim: object, at_most: int) -> bool:
+    return isinstance(claim, str) and 0 < len(claim) <= at_most and claim == claim.strip() and "\0" not in claim
 
 
 def _key_id(token: str) -> str | None:

@@ -1,0 +1,1 @@
+"""Notices: a public institution's own channel, straight to the residents concerned."""

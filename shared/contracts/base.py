@@ -12,8 +12,10 @@ MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
-CitizenId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL's text cannot hold it; every consumer may keep what it is told
+Line = Annotated[str, StringConstraints(pattern=NO_NUL)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True, pattern=NO_NUL)]
+CitizenId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)]
 Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Kind = Literal["job", "space", "notice"]

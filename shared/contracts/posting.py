@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from shared.contracts.base import Event, Kind, Lat, Lon, Part, Slug, Text, Topic, Window
+from shared.contracts.base import Event, Kind, Lat, Line, Lon, Part, Slug, Text, Topic, Window
 
 POSTINGS = Topic(
     name="postings.v1",
@@ -39,7 +39,7 @@ class Where(Part):
     """Circles, or a set of 행정동 (their codes from July 2026), or both: inside any of them is inside."""
 
     circles: tuple[Circle, ...] = Field(default=(), max_length=20)
-    dongs: tuple[str, ...] = Field(default=(), max_length=21)
+    dongs: tuple[Line, ...] = Field(default=(), max_length=21)
 
     @model_validator(mode="after")
     def somewhere(self) -> Self:
@@ -54,13 +54,13 @@ class Audience(Part):
     interests: tuple[Slug, ...] = Field(default=(), max_length=20)
     min_age: int | None = Field(default=None, ge=0, le=120)
     windows: tuple[Window, ...] = Field(default=(), max_length=20)
-    channel: str | None = Field(default=None, max_length=100)
+    channel: Line | None = Field(default=None, max_length=100)
 
 
 class Shows(Part):
     """What an alert may show without asking the owner again."""
 
-    place: str | None = Field(default=None, max_length=200)
+    place: Line | None = Field(default=None, max_length=200)
     pay_krw: int | None = Field(default=None, ge=0)
     pay_per: Literal["hour", "piece", "day"] | None = None
     price_krw: int | None = Field(default=None, ge=0)
@@ -79,16 +79,16 @@ class Posting(Event):
     urgency_epoch: int = Field(default=0, ge=0)
     urgent: bool = False
     status: Literal["open", "closed"]
-    closed_because: str | None = Field(default=None, max_length=200)
+    closed_because: Line | None = Field(default=None, max_length=200)
     where: Where
     audience: Audience = Audience()
     headline: Text
-    institution: str = Field(max_length=100)
+    institution: Line = Field(max_length=100)
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None
     expires_at: AwareDatetime
     shows: Shows = Shows()
-    link: str = Field(max_length=300)
+    link: Line = Field(max_length=300)
     changed_at: AwareDatetime
 
     def topic_key(self) -> str:

@@ -7,10 +7,25 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, DateTime, Integer, MetaData, Row, Table, Text, Uuid, insert, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    Uuid,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.offers.domain import Offer, Terms
+from shared.offers.domain import Offer, Place, Terms
 from shared.offers.models import Listing
 
 T = TypeVar("T", bound=Terms)
@@ -26,6 +41,21 @@ def offer_table(name: str, *terms: Column[Any]) -> Table:
         Column("interests", ARRAY(Text)), Column("expires_at", Time),
         Column("created_at", Time), Column("changed_at", Time), *terms,
     )  # fmt: skip
+
+
+def place_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("place_name", Text), Column("place_address", Text), Column("lat", Double), Column("lon", Double),
+        Column("radius_m", Integer),
+    )  # fmt: skip
+
+
+def row_of_place(place: Place) -> dict[str, Any]:
+    return {"place_name": place.name, "place_address": place.address, "lat": place.lat, "lon": place.lon}
+
+
+def place_of(row: Row[Any]) -> Place:
+    return Place(row.place_name, row.place_address, row.lat, row.lon)
 
 
 class OfferStore(Generic[T]):

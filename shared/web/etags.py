@@ -6,6 +6,8 @@ import re
 from typing import Annotated
 
 from fastapi import Header
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from shared.web.problems import Problem, invalid
 
@@ -26,6 +28,11 @@ def expected_version(if_match: str | None) -> int:
     if found is None:
         raise invalid("header.If-Match", "etag", 'an ETag of this service looks like "v3"')
     return int(found[1])
+
+
+def versioned(body: BaseModel, version: int) -> JSONResponse:
+    """An answer that carries its version."""
+    return JSONResponse(body.model_dump(mode="json"), headers={"ETag": etag(version)})
 
 
 def stale(current: int) -> Problem:

@@ -21,10 +21,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.database import Database
+from shared.web.bodies import Storable
 from shared.web.problems import Problem
 
 IdempotencyKey = Annotated[
-    str, Header(alias="Idempotency-Key", min_length=8, max_length=200, description="makes a repeated request safe")
+    Storable, Header(alias="Idempotency-Key", min_length=8, max_length=200, description="makes a repeated request safe")
 ]
 KEEP_FOR = timedelta(hours=48)
 
@@ -83,8 +84,9 @@ async def once(
 async def _replayed(tx: AsyncConnection, principal: str, key: str, wanted: str) -> JSONResponse:
     row: Any = (await tx.execute(_STORED, {"principal": principal, "key": key})).one()
     if row.request_hash != wanted:
-        raise Problem(422, "idempotency-key-reused", "같은 키로 다른 요청을 보냈습니다 / This key was used for another request",
-                      errors=[{"field": "header.Idempotency-Key", "rule": "idempotency-key-reused", "detail": "use a new key"}])  # fmt: skip
+        error = {"field": "header.Idempotency-Key", "rule": "idempotency-key-reused", "detail": "use a new key"}
+        title = "같은 키로 다른 요청을 보냈습니다 / This key was used for another request"
+        raise Problem(422, "idempotency-key-reused", title, errors=[error])
     return JSONResponse(row.body, row.status, headers={**row.headers, "Idempotent-Replayed": "true"})
 
 

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -40,8 +40,8 @@ def decode_cursor(cursor: str | None) -> tuple[datetime, UUID] | None:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None:
             raise ValueError("a cursor's time has a zone")
-        return moment, UUID(id_)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+        return moment.astimezone(UTC), UUID(id_)
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error):
         raise invalid("query.cursor", "cursor", "not a cursor of this list") from None
 
 

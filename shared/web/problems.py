@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -10,6 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+
+from shared.rules import Conflict, Refused
 
 log = structlog.get_logger()
 
@@ -53,16 +55,27 @@ def invalid(field: str, rule: str, detail: str) -> Problem:
                    errors=[{"field": field, "rule": rule, "detail": detail}])  # fmt: skip
 
 
+def of_refusal(refused: Refused) -> Problem:
+    """What a domain refused: 409 where the state forbids it, 422 where the request breaks a rule."""
+    problem = invalid(f"body.{refused.field}", refused.rule, refused.detail)
+    if isinstance(refused, Conflict):
+        problem.status, problem.slug = 409, STATUS_SLUGS[409]
+        problem.title = "지금 상태에서는 할 수 없습니다 / Its state does not allow this"
+    return problem
+
+
 def not_found(what: str) -> Problem:
     return Problem(404, "not-found", f"찾을 수 없습니다 / No such {what}")
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
-    errors = [
-        {"field": ".".join(str(part) for part in e["loc"]), "rule": e["type"], "detail": e["msg"]}
-        for e in error.errors()
-    ]
+    errors = [{"field": _printable(e["loc"]), "rule": e["type"], "detail": e["msg"]} for e in error.errors()]
     return Problem(422, "invalid", "요청이 규칙에 맞지 않습니다 / The request breaks a rule", errors=errors)
+
+
+def _printable(loc: Sequence[int | str]) -> str:
+    """A name that was sent may hold a lone surrogate, which no answer can carry."""
+    return ".".join(str(part) for part in loc).encode("utf-8", "replace").decode()
 
 
 def install(app: FastAPI) -> None:
@@ -71,6 +84,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Problem)
     async def on_problem(_: Request, problem: Problem) -> JSONResponse:
         return problem.response()
+
+    @app.exception_handler(Refused)
+    async def on_refused(_: Request, refused: Refused) -> JSONResponse:
+        return of_refusal(refused).response()
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_: Request, error: RequestValidationError) -> JSONResponse:

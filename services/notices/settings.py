@@ -1,0 +1,9 @@
+"""Settings of the notices service."""
+
+from __future__ import annotations
+
+from shared.settings import PlatformSettings
+
+
+class Settings(PlatformSettings):
+    """Nothing of its own yet."""

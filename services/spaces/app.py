@@ -1,0 +1,20 @@
+"""The spaces service: `python -m services.spaces.app`."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from services.spaces.facilities.api import router as facilities
+from services.spaces.settings import Settings
+from shared.publishing import build_publisher
+from shared.web import serve
+
+
+def build(settings: Settings) -> FastAPI:
+    """Wire the service."""
+    return build_publisher("spaces", settings, [facilities], description="공간: 광산형 구독 오피스")
+
+
+if __name__ == "__main__":
+    settings = Settings()
+    serve(build(settings), settings)

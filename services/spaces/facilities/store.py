@@ -1,0 +1,34 @@
+"""The table of spaces; the statements on it are those of every offer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Column, Integer, Row, Text
+
+from services.spaces.facilities.domain import Terms
+from shared.offers.store import OfferStore, Time, offer_table, place_columns, place_of, row_of_place
+
+space = offer_table(
+    "space", *place_columns(),
+    Column("headline", Text), Column("description", Text), Column("space_kind", Text), Column("capacity", Integer),
+    Column("price_krw", Integer), Column("price_per", Text), Column("accessibility", Text),
+    Column("opens_at", Time), Column("closes_at", Time),
+)  # fmt: skip
+
+
+def _row_of(terms: Terms) -> dict[str, Any]:
+    row = asdict(terms)
+    del row["place"]
+    return row | row_of_place(terms.place)
+
+
+def _terms_of(row: Row[Any]) -> Terms:
+    return Terms(
+        row.headline, row.description, place_of(row), row.radius_m, row.space_kind, row.capacity, row.price_krw,
+        row.price_per, row.accessibility, tuple(row.interests), row.opens_at, row.closes_at, row.expires_at,
+    )  # fmt: skip
+
+
+spaces = OfferStore(space, _row_of, _terms_of)

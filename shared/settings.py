@@ -20,6 +20,9 @@ class PlatformSettings(BaseSettings):
     postgres_url: str = Field(
         "postgresql://gwangsan@127.0.0.1:5432", description="PostgreSQL server; each service adds its own database name"
     )
+    database_prefix: str = Field(
+        "", pattern="^[a-z0-9_]{0,30}$", description="goes before every database name; lets stacks share a server"
+    )
     redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis, the disposable index")
     oidc_issuer: str = Field("http://127.0.0.1:8080/auth", description="issuer that tokens must name")
     oidc_audience: str = Field("gwangsan", description="audience that tokens must name")
@@ -34,6 +37,9 @@ class PlatformSettings(BaseSettings):
     retry_attempts: int = Field(5, ge=1, description="tries of a failing record before it becomes a dead letter")
     retry_backoff_s: float = Field(0.2, gt=0, description="first wait between tries; doubles, at most 5 s")
     dead_letters_per_minute: int = Field(100, ge=1, description="more than this and the consumer stops instead")
+    dead_letters_in_a_row: int = Field(
+        20, ge=1, description="this many without one success between, and the consumer stops instead"
+    )
     stale_after_s: float = Field(30.0, gt=0, description="a consumer with lag and no progress for this long is unready")
 
     def database_url(self, name: str) -> str:
@@ -43,4 +49,4 @@ class PlatformSettings(BaseSettings):
             raise ValueError("GWANGSAN_POSTGRES_URL must begin with postgresql://")
         authority, _, query = rest.partition("?")
         suffix = f"?{query}" if query else ""
-        return f"postgresql+asyncpg://{authority.rstrip('/')}/{name}{suffix}"
+        return f"postgresql+asyncpg://{authority.rstrip('/')}/{self.database_prefix}{name}{suffix}"

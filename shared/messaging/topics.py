@@ -6,14 +6,18 @@ import asyncio
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from shared.contracts import TOPICS, Topic
 from shared.messaging import kafka
 from shared.settings import PlatformSettings
+
+VISIBLE_TRY_EVERY_S = 0.1
+VISIBLE_WITHIN_TRIES = 100
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,14 @@ class Difference:
 
 
 async def ensure(kafka_url: str, *, replication: int = 1, topics: Iterable[Topic] = TOPICS) -> list[Difference]:
-    """Create what is missing; return every difference of what was there already."""
+    """Create what is missing, then verify all; return every difference. Safe when several processes try at once."""
+    wanted = list(topics)
     admin = kafka.admin(kafka_url)
     await admin.start()
     try:
         present = set(await admin.list_topics())
-        await _create(admin, [topic for topic in topics if topic.name not in present], replication)
-        return [d for topic in topics if topic.name in present for d in await _differences(admin, topic)]
+        await _create(admin, [topic for topic in wanted if topic.name not in present], replication)
+        return [d for topic in wanted for d in await _differences(admin, topic, replication)]
     finally:
         await admin.close()
 
@@ -53,19 +58,31 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: 
             raise error(f"topic {name} could not be created")
 
 
-async def _differences(admin: AIOKafkaAdminClient, topic: Topic) -> list[Difference]:
-    described = (await admin.describe_topics([topic.name]))[0]
-    actual_partitions = len(described["partitions"])
-    found = []
-    if actual_partitions != topic.partitions:
-        found.append(Difference(topic.name, "partitions", str(topic.partitions), str(actual_partitions)))
+async def _differences(admin: AIOKafkaAdminClient, topic: Topic, replication: int) -> list[Difference]:
+    partitions = await _partitions(admin, topic.name)
     responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
     actual = {entry[0]: entry[1] for response in responses for resource in response.resources for entry in resource[4]}
+    found = []
+    if len(partitions) != topic.partitions:
+        found.append(Difference(topic.name, "partitions", str(topic.partitions), str(len(partitions))))
+    fewest = min(len(partition["replicas"]) for partition in partitions)
+    if fewest < replication:
+        found.append(Difference(topic.name, "replication", str(replication), str(fewest)))
     for setting, declared in topic.config().items():
         value = actual.get(setting, "")
         if set(value.split(",")) != set(declared.split(",")):
             found.append(Difference(topic.name, setting, declared, value))
     return found
+
+
+async def _partitions(admin: AIOKafkaAdminClient, name: str) -> list[dict[str, Any]]:
+    """The topic's partitions. One created a moment ago may not be known to every broker yet."""
+    for _ in range(VISIBLE_WITHIN_TRIES):
+        described = (await admin.describe_topics([name]))[0]
+        if described["error_code"] == 0 and described["partitions"]:
+            return list(described["partitions"])
+        await asyncio.sleep(VISIBLE_TRY_EVERY_S)
+    raise UnknownTopicOrPartitionError(f"topic {name} was created but cannot be seen")
 
 
 def main(arguments: list[str]) -> int:
@@ -74,7 +91,11 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m shared.messaging.topics ensure [--replication N]\n")
         return 2
     replication = int(arguments[2]) if arguments[1:2] == ["--replication"] else 1
-    differences = asyncio.run(ensure(PlatformSettings().kafka_url, replication=replication))
+    try:
+        differences = asyncio.run(ensure(PlatformSettings().kafka_url, replication=replication))
+    except KafkaError as error:
+        sys.stderr.write(f"Kafka did not answer as needed: {type(error).__name__}: {error}\n")
+        return 1
     for difference in differences:
         sys.stderr.write(f"{difference}\n")
     if not differences:

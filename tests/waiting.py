@@ -1,0 +1,26 @@
+"""Waiting in tests: for a condition, with a deadline, never for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+LOOK_EVERY_S = 0.02
+
+
+async def until(condition: Callable[[], T | Awaitable[T]], deadline_s: float = 10.0, *, what: str = "") -> T:
+    """The condition's first true value; fails when the deadline passes without one, telling the last value."""
+    ends = time.monotonic() + deadline_s
+    while True:
+        outcome = condition()
+        value: T = await outcome if inspect.isawaitable(outcome) else outcome
+        if value:
+            return value
+        if time.monotonic() > ends:
+            raise AssertionError(f"not within {deadline_s:g} s: {what or condition}; last seen {value!r}")
+        await asyncio.sleep(LOOK_EVERY_S)

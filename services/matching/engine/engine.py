@@ -1,0 +1,223 @@
+"""The engine: events in, matches out. Whichever side of a pair changes second sees the first, for one worker holds
+all postings and, for its partitions, all citizens, and takes one event at a time (docs/architecture/matching.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.engine import kernel
+from services.matching.engine.areas import OUTSIDE, Areas
+from services.matching.engine.state import CitizenBook, InterestBits, PostingBook, to_ms
+from services.matching.engine.tables import F64, I32, I64, Pairs, Rows
+from shared.contracts import Posting, Watch
+from shared.contracts.alert import Cause
+from shared.geo import District
+
+ROOM = 1 << 14
+FIX = np.dtype(
+    [("citizen", np.int64), ("lat", np.float64), ("lon", np.float64), ("accuracy_m", np.float64),
+     ("observed_ms", np.int64), ("dong", np.int64), ("epoch", np.int32)], align=True,
+)  # fmt: skip
+MATCH = np.dtype([("citizen", np.int64), ("posting", np.int64), ("metres", np.float64), ("fix", np.int64)], align=True)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The gates a fix must pass (M1, M3)."""
+
+    max_accuracy_m: float = 200.0
+    max_speed_m_s: float = 70.0
+    stale_after_s: float = 600.0
+
+
+@dataclass(frozen=True)
+class Fixes:
+    """A batch of fixes as columns, in the order they were taken in; all of one length."""
+
+    citizen_ids: Sequence[str]
+    partitions: Sequence[int]
+    lat: F64
+    lon: F64
+    accuracy_m: F64
+    observed_ms: I64
+    consent_epoch: I32
+
+
+class Match(NamedTuple):
+    """A citizen to be told of a posting. `distance_m` is None inside a 동; `fix` is the index in the batch, or -1."""
+
+    citizen: int
+    posting: int
+    distance_m: float | None
+    cause: Cause
+    fix: int
+
+
+class Engine:
+    """All state of one worker. Not thread-safe: one caller, one event (or batch) at a time."""
+
+    def __init__(self, district: District, rules: Rules) -> None:
+        self.rules = rules
+        self._bits = InterestBits()
+        self.citizens = CitizenBook(self._bits)
+        self.postings = PostingBook(self._bits, district)
+        self.pairs = Pairs()
+        self._areas = Areas(district)
+        self._out: Rows = np.zeros(ROOM, MATCH)
+
+    def take(self, fixes: Fixes, now: datetime) -> tuple[list[Match], NDArray[np.int8]]:
+        """Apply fixes; returns the matches and each fix's outcome (an index into kernel.OUTCOMES)."""
+        size = len(fixes.citizen_ids)
+        batch, outcome = np.zeros(size, FIX), np.zeros(size, np.int8)
+        batch["citizen"] = np.fromiter(map(self.citizens.row, fixes.citizen_ids, fixes.partitions), np.int64, size)
+        batch["lat"], batch["lon"], batch["accuracy_m"] = fixes.lat, fixes.lon, fixes.accuracy_m
+        batch["observed_ms"], batch["epoch"] = fixes.observed_ms, fixes.consent_epoch
+        batch["dong"] = self._dongs(fixes.lat, fixes.lon)
+        limits = (self.rules.max_accuracy_m, self.rules.max_speed_m_s, self._stale_ms)
+
+        def some(done: int) -> tuple[int, int, int]:
+            tables = (self.citizens.table.rows, self.postings.table.rows, self.postings.shapes.rows)
+            cells, pairs = self.postings.cells, self.pairs
+            return kernel.take_fixes(  # type: ignore[no-any-return]
+                done, batch, limits, to_ms(now), *tables, cells.table, cells.pool, pairs.table, pairs.used, pairs.limit, outcome, self._out
+            )  # fmt: skip
+
+        return self._until_done(size, some, "citizen_moved"), outcome
+
+    def put_posting(self, posting: Posting, now: datetime, *, look: bool = True) -> list[Match]:
+        """A posting opened, changed or closed. Without `look` (while restoring) nobody is evaluated yet."""
+        put = self.postings.put(posting)
+        if put is None or not look or posting.status == "closed":
+            return []
+        row, place_moved = put
+        return [
+            match for shape in self.postings.shapes_of(row) for match in self._look_around(row, shape, place_moved, now)
+        ]
+
+    def _look_around(self, row: int, shape: int, place_moved: bool, now: datetime) -> list[Match]:
+        size, everybody = self.citizens.table.size, self.citizens.table.rows
+        is_area = self.postings.shapes.rows["radius_m"][shape] <= 0
+        dongs = (
+            self._areas.of(everybody["lat"][:size], everybody["lon"][:size])
+            if is_area
+            else np.full(size, OUTSIDE, np.int64)
+        )
+        subject = self.postings.shapes.rows[shape], self.postings.table.rows[row]
+
+        def some(done: int) -> tuple[int, int, int]:
+            return kernel.look_around(  # type: ignore[no-any-return]
+                done, size, *subject, place_moved, dongs, self._stale_ms, to_ms(now), everybody, self.pairs.table, self.pairs.used,
+                self.pairs.limit, self._out,
+            )  # fmt: skip
+
+        return self._until_done(size, some, "posting_changed")
+
+    def put_watch(self, watch: Watch, partition: int, now: datetime, *, look: bool = True) -> list[Match]:
+        """A citizen's settings or consent changed."""
+        row = self.citizens.put(watch, partition, now)
+        return [] if row is None or not look else self.look_again([row], now, "watch_changed")
+
+    def tick(self, now: datetime) -> list[Match]:
+        """Windows that began since the last call."""
+        begun = self.citizens.windows_begun(now)
+        return self.look_again(begun, now, "window_began") if begun else []
+
+    def look_again(self, rows: Iterable[int], now: datetime, cause: Cause) -> list[Match]:
+        """Evaluate citizens where they stand."""
+        who = np.fromiter(rows, np.int64)
+        everybody = self.citizens.table.rows
+        dongs = self._dongs(everybody["lat"][who], everybody["lon"][who])
+
+        def some(done: int) -> tuple[int, int, int]:
+            cells, pairs = self.postings.cells, self.pairs
+            return kernel.look_again(  # type: ignore[no-any-return]
+                done, who, dongs, self._stale_ms, to_ms(now), everybody, self.postings.table.rows, self.postings.shapes.rows,
+                cells.table, cells.pool, pairs.table, pairs.used, pairs.limit, self._out,
+            )  # fmt: skip
+
+        return self._until_done(len(who), some, cause)
+
+    def restore_position(
+        self, row: int, lat: float, lon: float, accuracy_m: float, observed_ms: int, epoch: int
+    ) -> bool:
+        """Where a citizen was when another worker (or an earlier life) had them; refused without consent."""
+        citizen = self.citizens.table.rows[row]
+        refused = epoch < citizen["consent_epoch"] or (epoch == citizen["consent_epoch"] and not citizen["located"])
+        if refused or observed_ms <= citizen["observed_ms"]:
+            return False
+        citizen["lat"], citizen["lon"], citizen["accuracy_m"], citizen["observed_ms"] = (
+            lat,
+            lon,
+            accuracy_m,
+            observed_ms,
+        )
+        citizen["fix_count"] += 1
+        return True
+
+    def remember(self, alerted: Sequence[tuple[str, UUID, int]], partition: int) -> None:
+        """Alerts acknowledged earlier, as (citizen, posting, urgency epoch)."""
+        citizens = np.array([self.citizens.row(citizen, partition) for citizen, _, _ in alerted], np.int64)
+        postings = np.array([self.postings.row(posting) for _, posting, _ in alerted], np.int64)
+        epochs = np.array([epoch for _, _, epoch in alerted], np.int32)
+        self._make_room(len(alerted))
+        self.pairs.used += kernel.mark_alerted(citizens, postings, epochs, self.pairs.table)
+
+    def _until_done(self, size: int, some: Callable[[int], tuple[int, int, int]], cause: Cause) -> list[Match]:
+        """Run a kernel until it has gone through all of `size`, making room as often as it asks."""
+        matches: list[Match] = []
+        done = 0
+        while done < size:
+            self._make_room(max(ROOM, self.postings.cells.longest))
+            done, written, self.pairs.used = some(done)
+            matches += self._matches(self._out[:written], cause)
+        return matches
+
+    def _matches(self, out: Rows, cause: Cause) -> list[Match]:
+        metres = (None if m < 0 else m for m in out["metres"].tolist())
+        fix = out["fix"].tolist() if cause == "citizen_moved" else [-1] * len(out)
+        rows = zip(out["citizen"].tolist(), out["posting"].tolist(), metres, fix, strict=True)
+        found = [Match(c, p, m, cause, f) for c, p, m, f in rows]
+        if self._bits.exact and not self.citizens.table.rows["picky"][out["citizen"]].any():
+            return found
+        return [match for match in found if self._truly_wanted(match)]
+
+    def _truly_wanted(self, match: Match) -> bool:
+        """What the records cannot say: muted senders and postings, and interests beyond those with a bit of their own."""
+        watch, posting = self.citizens.watches[match.citizen], self.postings.current[match.posting]
+        if watch is None or posting is None:
+            return False
+        muted = posting.audience.channel in watch.muted_channels or posting.id in watch.muted_postings
+        theirs, ours = set(posting.audience.interests), set(watch.interests)
+        if not muted and (not theirs or not ours or theirs & ours):
+            return True
+        slot = kernel.find_pair(self.pairs.table, match.citizen, match.posting)
+        self.pairs.table["alerted"][slot] = posting.urgency_epoch - 1
+        return False
+
+    def _make_room(self, wanted: int) -> None:
+        """For `wanted` more pairs, and for as many matches as one cell can give at once."""
+        if len(self._out) < self.postings.cells.longest:
+            self._out = np.zeros(self.postings.cells.longest * 2, MATCH)
+        if self.pairs.limit - self.pairs.used >= wanted:
+            return
+        keep = np.array([p is None or p.status == "open" for p in self.postings.current], np.bool_)
+        size = len(self.pairs.table) * 2
+        while size * 6 // 10 - self.pairs.used < wanted:
+            size *= 2
+        old, self.pairs = self.pairs, Pairs(size)
+        self.pairs.used = kernel.copy_pairs(old.table, keep, self.pairs.table)
+
+    @property
+    def _stale_ms(self) -> int:
+        return int(self.rules.stale_after_s * 1000)
+
+    def _dongs(self, lat: F64, lon: F64) -> NDArray[np.int64]:
+        return self._areas.of(lat, lon) if self.postings.areas else np.full(len(lat), OUTSIDE, np.int64)

@@ -1,0 +1,215 @@
+"""Watches and postings as the engine holds them: the contract for words, the columns for numbers."""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from services.matching.engine.tables import (
+    ALWAYS_MS,
+    CITIZEN,
+    NEVER_MS,
+    NEW_CITIZEN,
+    NEW_POSTING,
+    NEW_SHAPE,
+    POSTING,
+    SHAPE,
+    Cells,
+    Table,
+)  # fmt: skip
+from services.matching.watches.domain import free_spans, has_windows
+from shared.clock import SEOUL
+from shared.contracts import Posting, Watch
+from shared.geo import District, covering_circle
+
+KIND_BITS = {"job": 1, "space": 2, "notice": 4}
+SHARED_BIT = 62
+
+
+def to_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+class InterestBits:
+    """A bit for each interest; from the 63rd on they share the last, and `exact` says that sets must be compared too."""
+
+    def __init__(self) -> None:
+        self._bit: dict[str, int] = {}
+
+    @property
+    def exact(self) -> bool:
+        return len(self._bit) <= SHARED_BIT
+
+    def mask(self, interests: tuple[str, ...]) -> int:
+        result = 0
+        for interest in interests:
+            result |= 1 << min(SHARED_BIT, self._bit.setdefault(interest, len(self._bit)))
+        return result
+
+
+class CitizenBook:
+    """Citizens by id, their watches, and the moments at which a window of theirs begins or ends."""
+
+    def __init__(self, bits: InterestBits) -> None:
+        self.table = Table(CITIZEN, NEW_CITIZEN)
+        self.ids: list[str] = []
+        self.watches: list[Watch | None] = []
+        self._rows: dict[str, int] = {}
+        self._bits = bits
+        self._timers: list[tuple[int, int, int]] = []
+
+    def row(self, citizen_id: str, partition: int) -> int:
+        """The citizen's row, made if new. `partition` is that of locations.v1, by which workers share citizens."""
+        row = self._rows.get(citizen_id)
+        if row is None:
+            row = self.table.add()
+            self._rows[citizen_id] = row
+            self.ids.append(citizen_id)
+            self.watches.append(None)
+            self.table.rows["partition"][row] = partition
+        return row
+
+    def put(self, watch: Watch, partition: int, now: datetime) -> int | None:
+        """Take over a citizen's settings; None if they are older than those known."""
+        row, columns = self.row(watch.citizen_id, partition), self.table.rows
+        known = self.watches[row]
+        if known is not None and known.version >= watch.version:
+            return None
+        self.watches[row] = watch
+        active = watch.located and not watch.paused
+        columns["kinds"][row] = sum(KIND_BITS[kind] for kind in watch.kinds) if active else 0
+        columns["interests"][row] = self._bits.mask(watch.interests)
+        columns["radius_m"][row] = watch.radius_m
+        columns["birth_year"][row] = watch.birth_year or 0
+        columns["picky"][row] = bool(watch.muted_channels or watch.muted_postings)
+        columns["consent_epoch"][row] = watch.consent_epoch
+        columns["located"][row] = watch.located
+        if not watch.located:
+            self.forget_position(row)
+        self._set_window(row, watch, now)
+        return row
+
+    def _set_window(self, row: int, watch: Watch, now: datetime) -> None:
+        columns = self.table.rows
+        if not has_windows(watch):
+            columns["free_from_ms"][row], columns["free_until_ms"][row] = NEVER_MS, ALWAYS_MS
+            return
+        spans = free_spans(watch, now)
+        if not spans:
+            columns["free_from_ms"][row], columns["free_until_ms"][row] = ALWAYS_MS, ALWAYS_MS
+            return
+        starts_ms, ends_ms = to_ms(spans[0].starts_at), to_ms(spans[0].ends_at)
+        columns["free_from_ms"][row], columns["free_until_ms"][row] = starts_ms, ends_ms
+        due_ms = starts_ms if to_ms(now) < starts_ms else ends_ms
+        heapq.heappush(self._timers, (due_ms, row, watch.version))
+
+    def windows_begun(self, now: datetime) -> list[int]:
+        """Citizens whose window began (or whose next one was set) since the last call."""
+        begun, now_ms = [], to_ms(now)
+        while self._timers and self._timers[0][0] <= now_ms:
+            _, row, version = heapq.heappop(self._timers)
+            watch = self.watches[row]
+            if watch is not None and watch.version == version:
+                self._set_window(row, watch, now)
+                begun.append(row)
+        return begun
+
+    def forget_position(self, row: int) -> None:
+        """Nowhere, and no longer present anywhere; what was alerted stays known."""
+        columns = self.table.rows
+        columns["lat"][row] = columns["lon"][row] = np.nan
+        columns["observed_ms"][row] = NEVER_MS
+        columns["fix_count"][row] += 10
+
+    def forget_partition(self, partition: int) -> None:
+        """Another worker has these citizens now."""
+        for row in np.flatnonzero(self.table.rows["partition"][: self.table.size] == partition):
+            self.forget_position(int(row))
+            self.table.rows["kinds"][row] = 0
+            self.watches[row] = None
+
+
+class PostingBook:
+    """Postings by id and where they are: shapes, and the cells that each shape touches."""
+
+    def __init__(self, bits: InterestBits, district: District) -> None:
+        self.table = Table(POSTING, NEW_POSTING)
+        self.shapes = Table(SHAPE, NEW_SHAPE)
+        self.cells = Cells()
+        self.current: list[Posting | None] = []
+        self.areas = 0
+        self._rows: dict[UUID, int] = {}
+        self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
+        self._bits, self._district = bits, district
+        self._index_of_dong = {code: i for i, dong in enumerate(district.dongs) for code in (dong.code, dong.old_code)}
+
+    def row(self, posting_id: UUID) -> int:
+        row = self._rows.get(posting_id)
+        if row is None:
+            row = self.table.add()
+            self._rows[posting_id] = row
+            self.current.append(None)
+        return row
+
+    def put(self, posting: Posting) -> tuple[int, bool] | None:
+        """Take over a posting's state: its row and whether its place moved; None if it is older than that known."""
+        row, columns = self.row(posting.id), self.table.rows
+        known = self.current[row]
+        if known is not None and known.version >= posting.version:
+            return None
+        moved = known is not None and known.where != posting.where
+        self.current[row] = posting
+        columns["open"][row] = posting.status == "open"
+        columns["kind"][row] = KIND_BITS[posting.kind]
+        columns["epoch"][row] = posting.urgency_epoch
+        columns["interests"][row] = self._bits.mask(posting.audience.interests)
+        columns["min_age"][row] = posting.audience.min_age or 0
+        columns["starts_ms"][row] = to_ms(posting.starts_at) if posting.starts_at else NEVER_MS
+        columns["ends_ms"][row] = to_ms(posting.ends_at) if posting.ends_at else ALWAYS_MS
+        columns["expires_ms"][row] = to_ms(posting.expires_at)
+        columns["starts_year"][row] = (posting.starts_at or posting.changed_at).astimezone(SEOUL).year
+        if posting.status == "closed" or moved:
+            self._unplace(row)
+        if posting.status == "open" and row not in self._shapes_of:
+            self._place(row, posting)
+        return row, moved
+
+    def shapes_of(self, row: int) -> list[int]:
+        return [shape for shape, _ in self._shapes_of.get(row, [])]
+
+    def _place(self, row: int, posting: Posting) -> None:
+        placed = [self._circle(row, c.lat, c.lon, c.radius_m) for c in posting.where.circles]
+        if posting.where.dongs:
+            placed.append(self._area(row, posting.where.dongs))
+        for shape, cells in placed:
+            for cell in cells:
+                self.cells.add(cell, shape)
+        self._shapes_of[row] = placed
+
+    def _circle(self, row: int, lat: float, lon: float, radius_m: int) -> tuple[int, list[int]]:
+        """The cells are those of the exit rim, so that who is still present finds the posting there too."""
+        shape = self.shapes.add()
+        shapes = self.shapes.rows
+        shapes["posting"][shape], shapes["dongs"][shape] = row, 0
+        shapes["lat"][shape], shapes["lon"][shape], shapes["radius_m"][shape] = lat, lon, radius_m
+        return shape, covering_circle(lat, lon, max(1.1 * radius_m, radius_m + 20.0))
+
+    def _area(self, row: int, codes: tuple[str, ...]) -> tuple[int, list[int]]:
+        known = [code for code in codes if code in self._index_of_dong]
+        shape = self.shapes.add()
+        shapes = self.shapes.rows
+        shapes["posting"][shape], shapes["radius_m"][shape] = row, 0.0
+        shapes["dongs"][shape] = sum({1 << self._index_of_dong[code] for code in known})
+        self.areas += 1
+        return shape, sorted({cell for code in known for cell in self._district.by_code[code].cells})
+
+    def _unplace(self, row: int) -> None:
+        for shape, cells in self._shapes_of.pop(row, []):
+            for cell in cells:
+                self.cells.remove(cell, shape)
+            self.areas -= self.shapes.rows["radius_m"][shape] == 0
+            self.shapes.rows["posting"][shape] = -1
+            self.shapes.give_back(shape)

@@ -1,0 +1,178 @@
+"""The engine's state as tables: citizens, postings, the shapes and cells they cover, and the pairs that have met.
+
+Rows are NumPy records, so that the kernel (kernel.py) reads and writes them without a Python object per row. Times are
+integer milliseconds since 1970 UTC, places are degrees, distances metres.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+F64 = NDArray[np.float64]
+Rows = NDArray[Any]
+
+NEVER_MS = -(1 << 62)
+ALWAYS_MS = 1 << 62
+NOT_ALERTED = -1
+LONG_AGO = -1_000
+
+CITIZEN = np.dtype(
+    [
+        ("lat", np.float64),  # NaN: nowhere
+        ("lon", np.float64),
+        ("observed_ms", np.int64),
+        ("accuracy_m", np.float64),
+        ("interests", np.int64),
+        ("free_from_ms", np.int64),  # NEVER_MS: named no window, so always free
+        ("free_until_ms", np.int64),
+        ("radius_m", np.float64),
+        ("consent_epoch", np.int32),
+        ("fix_count", np.int32),  # accepted fixes; presence in a circle is told by it (see PAIR)
+        ("birth_year", np.int32),
+        ("partition", np.int32),
+        ("kinds", np.int8),
+        ("located", np.bool_),
+        ("picky", np.bool_),
+    ],
+    align=True,
+)
+NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, -1, 0, False, False)
+
+POSTING = np.dtype(
+    [
+        ("interests", np.int64),
+        ("starts_ms", np.int64),
+        ("ends_ms", np.int64),
+        ("expires_ms", np.int64),
+        ("epoch", np.int32),
+        ("min_age", np.int32),
+        ("starts_year", np.int32),
+        ("kind", np.int8),
+        ("open", np.bool_),
+    ],
+    align=True,
+)
+NEW_POSTING = (0, NEVER_MS, ALWAYS_MS, NEVER_MS, 0, 0, 0, 0, False)
+
+SHAPE = np.dtype(
+    [
+        ("lat", np.float64),
+        ("lon", np.float64),
+        ("radius_m", np.float64),  # 0: not a circle but the 행정동 in `dongs`, a bit each
+        ("dongs", np.int64),
+        ("posting", np.int64),
+    ],
+    align=True,
+)
+NEW_SHAPE = (0, 0, 0, 0, -1)
+
+# `together` is the citizen's fix_count at the last fix inside the circle or, once in, inside its exit rim. Present means
+# at most one fix since: an exit needs a second fix that confirms it (M1).
+PAIR = np.dtype([("key", np.int64), ("alerted", np.int32), ("together", np.int32)], align=True)
+NO_PAIR = (-1, NOT_ALERTED, LONG_AGO)
+
+CELL = np.dtype([("cell", np.int64), ("start", np.int64), ("length", np.int32), ("room", np.int32)], align=True)
+NO_CELL = (-1, 0, 0, 0)
+
+
+def _filled(dtype: np.dtype[Any], blank: tuple[Any, ...], size: int) -> Rows:
+    return np.full(size, np.array(blank, dtype), dtype)
+
+
+class Table:
+    """Rows that are only ever added; rows that were given back are used again."""
+
+    def __init__(self, dtype: np.dtype[Any], blank: tuple[Any, ...]) -> None:
+        self._dtype, self._blank = dtype, blank
+        self._free: list[int] = []
+        self.size = 0
+        self.rows = _filled(dtype, blank, 1024)
+
+    def add(self) -> int:
+        if self._free:
+            row = self._free.pop()
+            self.rows[row] = self._blank
+            return row
+        if self.size == len(self.rows):
+            self.rows = np.concatenate([self.rows, _filled(self._dtype, self._blank, self.size)])
+        self.size += 1
+        return self.size - 1
+
+    def give_back(self, row: int) -> None:
+        self._free.append(row)
+
+
+class Cells:
+    """geohash cell → the shapes that touch it: a hash table with linear probing, each cell with a run of `pool`."""
+
+    def __init__(self) -> None:
+        self.table = _filled(CELL, NO_CELL, 1 << 12)
+        self.pool = np.zeros(1 << 14, np.int32)
+        self.size = 0
+        self.longest = 0
+        self._used = 0
+
+    def add(self, cell: int, shape: int) -> None:
+        at = self._find(cell)
+        if self.table["cell"][at] < 0:
+            at = self._claim(cell, at)
+        entry = self.table[at]
+        if entry["length"] == entry["room"]:
+            self._move(entry)
+        self.pool[entry["start"] + entry["length"]] = shape
+        entry["length"] += 1
+        self.longest = max(self.longest, int(entry["length"]))
+
+    def remove(self, cell: int, shape: int) -> None:
+        """The cell's last shape takes the place of the removed one."""
+        entry = self.table[self._find(cell)]
+        run = self.pool[entry["start"] : entry["start"] + entry["length"]]
+        run[int(np.flatnonzero(run == shape)[0])] = run[-1]
+        entry["length"] -= 1
+
+    def _find(self, cell: int) -> int:
+        """The cell's slot, or the free one where it would go; kernel.find_cell probes by the same rule."""
+        mask = len(self.table) - 1
+        cells = self.table["cell"]
+        at = (cell * 0x9E3779B1 >> 7) & mask
+        while cells[at] >= 0 and cells[at] != cell:
+            at = (at + 1) & mask
+        return at
+
+    def _claim(self, cell: int, at: int) -> int:
+        self.size += 1
+        if self.size * 2 > len(self.table):
+            old = self.table[self.table["cell"] >= 0]
+            self.table = _filled(CELL, NO_CELL, len(self.table) * 2)
+            for entry in old:
+                self.table[self._find(int(entry["cell"]))] = entry
+            at = self._find(cell)
+        self.table["cell"][at] = cell
+        return at
+
+    def _move(self, entry: Any) -> None:
+        """A full run moves to one twice as roomy."""
+        room, start, length = max(4, int(entry["room"]) * 2), int(entry["start"]), int(entry["length"])
+        if self._used + room > len(self.pool):
+            self.pool = np.concatenate([self.pool, np.zeros(max(len(self.pool), room), np.int32)])
+        self.pool[self._used : self._used + length] = self.pool[start : start + length]
+        entry["start"], entry["room"] = self._used, room
+        self._used += room
+
+
+class Pairs:
+    """Citizen and posting → PAIR, a hash table with linear probing whose slots the kernel finds and fills."""
+
+    def __init__(self, size: int = 1 << 15) -> None:
+        self.table = _filled(PAIR, NO_PAIR, size)
+        self.used = 0
+
+    @property
+    def limit(self) -> int:
+        """How many pairs it may hold before it must grow."""
+        return len(self.table) * 6 // 10

@@ -6,13 +6,14 @@ from fastapi import FastAPI
 
 from services.spaces.facilities.api import router as facilities
 from services.spaces.settings import Settings
+from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
 from shared.web import serve
 
 
-def build(settings: Settings) -> FastAPI:
+def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
-    return build_publisher("spaces", settings, [facilities], description="공간: 광산형 구독 오피스")
+    return build_publisher("spaces", settings, [facilities], description="공간: 광산형 구독 오피스", clock=clock)
 
 
 if __name__ == "__main__":

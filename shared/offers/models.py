@@ -9,23 +9,23 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, Field, StringConstraints
 
-from shared.contracts.base import Lat, Lon, Slug
+from shared.contracts.base import Slug
 from shared.contracts.posting import MAX_RADIUS_M
 from shared.offers.domain import Offer, Place, Status
-from shared.web.bodies import Body
+from shared.web.bodies import Body, Latitude, Longitude, Number
 
 Headline = Annotated[str, StringConstraints(min_length=2, max_length=200, strip_whitespace=True)]
 Description = Annotated[str, StringConstraints(max_length=5_000, strip_whitespace=True)]
-Radius = Annotated[int, Field(ge=50, le=MAX_RADIUS_M, description="metres; 700 is a ten-minute walk")]
+Radius = Annotated[int, Number, Field(ge=50, le=MAX_RADIUS_M, description="metres; 700 is a ten-minute walk")]
 Interests = Annotated[tuple[Slug, ...], Field(max_length=20)]
-Krw = Annotated[int, Field(ge=0, le=10_000_000)]
+Krw = Annotated[int, Number, Field(ge=0, le=10_000_000)]
 
 
 class PlaceBody(Body):
     name: Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
     address: Annotated[str, StringConstraints(max_length=300)] | None = None
-    lat: Lat
-    lon: Lon
+    lat: Latitude
+    lon: Longitude
 
     def place(self) -> Place:
         return Place(self.name, self.address, self.lat, self.lon)

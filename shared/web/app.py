@@ -51,8 +51,7 @@ def create_app(
         lifespan=whole_life,
         docs_url=None,
         redoc_url=None,
-        root_path=f"/api/{service}",
-        root_path_in_servers=True,
+        servers=[{"url": f"/api/{service}"}],  # the gateway strips this prefix
         generate_unique_id_function=lambda route: route.name,
     )
     problems.install(app)

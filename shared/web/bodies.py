@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
+
+from shared.contracts.base import Lat, Lon
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 
@@ -18,6 +20,13 @@ def _storable(value: Any) -> Any:
     parts = value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
     if any(isinstance(part, str) and "\0" in part for part in parts):
         raise PydanticCustomError("nul-character", "text may not hold the character U+0000")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """Text and truth values are not turned into numbers: the schema says number, and "true" as a latitude is a slip."""
+    if isinstance(value, str | bool):
+        raise PydanticCustomError("number", "a number is written without quotes")
     return value
 
 
@@ -35,6 +44,10 @@ def _in_utc(value: datetime) -> datetime:
         raise PydanticCustomError("time-range", "a time outside the calendar") from None
 
 
+Number = BeforeValidator(_number)
+Latitude = Annotated[Lat, Number]
+Longitude = Annotated[Lon, Number]
+YesNo = Annotated[bool, Field(strict=True)]
 Storable = Annotated[str, AfterValidator(_storable)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from services.jobs.postings.domain import JobPosting, PayPer, Terms
 from shared.offers.models import Description, Headline, Interests, Krw, OfferView, PlaceBody, Radius, about
-from shared.web.bodies import Body, Edit, Moment
+from shared.web.bodies import Body, Edit, Moment, Number, YesNo
 
-Slots = Annotated[int, Field(ge=1, le=1_000)]
-Age = Annotated[int, Field(ge=0, le=120)]
+Slots = Annotated[int, Number, Field(ge=1, le=1_000)]
+Age = Annotated[int, Number, Field(ge=0, le=120)]
 
 
 class PayBody(Body):
@@ -34,7 +34,7 @@ class PostingDraft(Body):
     expires_at: Moment | None = Field(default=None, description="the start of the work when left out")
     pay: PayBody
     slots: Slots = 1
-    urgent: bool = False
+    urgent: YesNo = False
 
     def terms(self) -> Terms:
         return Terms(
@@ -60,7 +60,7 @@ class PostingEdit(Edit):
     expires_at: Moment | None = None
     pay: PayBody | None = None
     slots: Slots | None = None
-    urgent: bool | None = None
+    urgent: YesNo | None = None
 
     def of_terms(self) -> dict[str, Any]:
         """The changes as `Terms` names them."""

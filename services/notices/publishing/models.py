@@ -9,11 +9,10 @@ from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.notices.publishing.domain import PUBLISHED_FOR, Notice, Terms, current_codes
-from shared.contracts.base import Lat, Lon
 from shared.contracts.posting import Circle, Where
 from shared.geo import District
 from shared.offers.models import Headline, Interests, OfferView, Radius, about
-from shared.web.bodies import Body, Edit, Moment
+from shared.web.bodies import Body, Edit, Latitude, Longitude, Moment, YesNo
 
 NoticeText = Annotated[str, StringConstraints(min_length=1, max_length=10_000, strip_whitespace=True)]
 Channel = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
@@ -21,8 +20,8 @@ DongCode = Annotated[str, Field(max_length=20, description="행정동 code, the 
 
 
 class CircleBody(Body):
-    lat: Lat
-    lon: Lon
+    lat: Latitude
+    lon: Longitude
     radius_m: Radius = 700
 
 
@@ -55,7 +54,7 @@ class NoticeDraft(Body):
     target: TargetBody
     topics: Interests = ()
     channel: Channel | None = Field(default=None, description="the institution when left out")
-    urgent: bool = False
+    urgent: YesNo = False
     expires_at: Moment | None = Field(default=None, description="14 days from now when left out")
 
     def terms(self, institution: str, district: District, now: datetime) -> Terms:
@@ -73,7 +72,7 @@ class NoticeEdit(Edit):
     target: TargetBody | None = None
     topics: Interests | None = None
     channel: Channel | None = None
-    urgent: bool | None = None
+    urgent: YesNo | None = None
     expires_at: Moment | None = None
 
     def of_terms(self, district: District) -> dict[str, Any]:

@@ -1,0 +1,281 @@
+"""What holds for jobs, spaces and notices alike, each on its real database: rows, events, keys, versions, pages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+
+from tests.conftest import SettingsFor
+from tests.databases import Databases
+from tests.issuer import Issuer
+from tests.publishers import NOBODY_LISTENS, PUBLISHERS, Desk, Service, open_desk, problem
+from tests.waiting import until
+
+pytestmark = pytest.mark.component
+
+
+@pytest_asyncio.fixture(scope="module", params=PUBLISHERS, ids=lambda service: service.name)
+async def desk(
+    request: pytest.FixtureRequest, databases: Databases, issuer: Issuer, settings_for: SettingsFor
+) -> AsyncIterator[Desk]:
+    service: Service = request.param
+    settings = settings_for(service.settings, kafka_url=NOBODY_LISTENS)
+    async with open_desk(service, databases, issuer, settings) as open_:
+        yield open_
+
+
+async def test_what_is_posted_is_kept_told_and_found(desk: Desk) -> None:
+    answer = await desk.post()
+    made = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["ETag"] == '"v1"'
+    assert answer.headers["Location"] == f"/api/{desk.service.name}{desk.service.path}/{made['id']}"
+    assert (made["version"], made["status"], made["institution"]) == (1, "open", "수완동")
+
+    found = await desk.get(made["id"])
+    assert (found.json(), found.headers["ETag"]) == (made, '"v1"')
+
+    (event,) = await desk.events(made["id"])
+    assert (event.kind, event.version, event.status) == (desk.service.kind, 1, "open")
+    assert (event.headline, event.institution, event.link) == (made["headline"], "수완동", answer.headers["Location"])
+
+
+async def test_an_edit_is_one_version_on_and_told(desk: Desk) -> None:
+    made = await desk.opened()
+    answer = await desk.edit(made["id"], {"headline": "새 제목"}, 1)
+    assert answer.status_code == 200
+    assert answer.headers["ETag"] == '"v2"'
+    assert answer.json() == {**made, "headline": "새 제목", "version": 2, "changed_at": answer.json()["changed_at"]}
+    assert [(event.version, event.headline) for event in await desk.events(made["id"])] == [
+        (1, made["headline"]),
+        (2, "새 제목"),
+    ]
+
+
+async def test_an_edit_that_changes_nothing_is_not_told(desk: Desk) -> None:
+    made = await desk.opened()
+    answer = await desk.edit(made["id"], {"headline": made["headline"], desk.service.interests: None}, 1)
+    assert answer.json() == made
+    assert len(await desk.events(made["id"])) == 1
+
+
+async def test_what_is_closed_keeps_the_reason_and_is_not_edited_any_more(desk: Desk) -> None:
+    made = await desk.opened()
+    answer = await desk.end(made["id"], "비가 와서 쉽니다")
+    assert (answer.json()["status"], answer.json()["closed_because"]) == ("closed", "비가 와서 쉽니다")
+    assert answer.headers["ETag"] == '"v2"'
+
+    again = await desk.end(made["id"], "다른 이유")
+    assert again.json() == answer.json()
+    assert [(event.version, event.status) for event in await desk.events(made["id"])] == [(1, "open"), (2, "closed")]
+
+    (error,) = problem(await desk.edit(made["id"], {"headline": "다시"}, 2), 409, "conflict")
+    assert (error["field"], error["rule"]) == ("body.status", "closed")
+
+
+async def test_an_edit_names_the_version_it_was_made_on(desk: Desk) -> None:
+    made = await desk.opened()
+    await desk.edit(made["id"], {"headline": "둘째"}, 1)
+    stale = await desk.edit(made["id"], {"headline": "셋째"}, 1)
+    problem(stale, 412, "precondition-failed")
+    assert (stale.headers["ETag"], stale.json()["current_version"]) == ('"v2"', 2)
+    problem(await desk.edit(made["id"], {"headline": "셋째"}, None), 428, "precondition-required")
+    assert (await desk.get(made["id"])).json()["headline"] == "둘째"
+
+
+@pytest.mark.parametrize("tag", ["v1", '"v"', '"v1", "v2"', "*", '"v99999999999999999999"', ""])
+async def test_what_is_no_etag_of_ours_is_refused(desk: Desk, tag: str) -> None:
+    made = await desk.opened()
+    url, headers = f"{desk.service.path}/{made['id']}", desk.bearer("officer:수완동") | {"If-Match": tag}
+    answer = await desk.http.patch(url, json={"headline": "아니오"}, headers=headers)
+    (error,) = problem(answer, 422, "invalid")
+    assert (error["field"], error["rule"]) == ("header.If-Match", "etag")
+
+
+async def test_of_ten_edits_on_one_version_one_takes_effect(desk: Desk) -> None:
+    made = await desk.opened()
+    answers = await asyncio.gather(*(desk.edit(made["id"], {"headline": f"제목 {i}"}, 1) for i in range(10)))
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 412: 9}
+    assert [event.version for event in await desk.events(made["id"])] == [1, 2]
+
+
+async def test_nobody_without_a_token_writes(desk: Desk) -> None:
+    made, url = await desk.opened(), desk.service.path
+    for answer in (
+        await desk.http.post(url, json=desk.service.draft(), headers={"Idempotency-Key": uuid4().hex}),
+        await desk.http.patch(f"{url}/{made['id']}", json={}, headers={"If-Match": '"v1"'}),
+        await desk.http.post(f"{url}/{made['id']}/{desk.service.ending}", json={"reason": "그냥"}),
+    ):
+        problem(answer, 401, "unauthenticated")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert (await desk.get(made["id"])).json() == made
+
+
+async def test_a_citizen_does_not_write(desk: Desk) -> None:
+    made = await desk.opened()
+    for answer in (
+        await desk.post(as_="citizen:하늘"),
+        await desk.edit(made["id"], {"headline": "내 것"}, 1, as_="citizen:하늘"),
+        await desk.end(made["id"], as_="citizen:하늘"),
+    ):
+        problem(answer, 403, "forbidden")
+
+
+async def test_another_institutions_officer_changes_nothing(desk: Desk) -> None:
+    made = await desk.opened()
+    problem(await desk.edit(made["id"], {"headline": "우리 것"}, 1, as_="officer:첨단1동"), 403, "not-yours")
+    problem(await desk.end(made["id"], as_="officer:첨단1동"), 403, "not-yours")
+    assert (await desk.get(made["id"])).json() == made
+    assert len(await desk.events(made["id"])) == 1
+
+
+async def test_what_is_not_there_is_not_found(desk: Desk) -> None:
+    missing = uuid4()
+    problem(await desk.get(missing), 404, "not-found")
+    problem(await desk.edit(missing, {"headline": "없음"}, 1), 404, "not-found")
+    problem(await desk.end(missing), 404, "not-found")
+    problem(await desk.get("not-a-uuid"), 422, "invalid")
+    problem(await desk.http.get("/nowhere"), 404, "not-found")
+    problem(await desk.http.delete(f"{desk.service.path}/{missing}"), 405, "method-not-allowed")
+
+
+async def test_a_repeated_request_is_answered_alike_and_takes_effect_once(desk: Desk) -> None:
+    draft, key, before = desk.service.draft(), uuid4().hex, await desk.waiting()
+    first, second = await desk.post(draft, key=key), await desk.post(draft, key=key)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.json() == first.json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert all(second.headers[name] == first.headers[name] for name in ("ETag", "Location"))
+    assert await desk.waiting() == before + 1
+
+
+async def test_a_repeated_end_is_answered_alike(desk: Desk) -> None:
+    made, key = await desk.opened(), uuid4().hex
+    first, second = await desk.end(made["id"], key=key), await desk.end(made["id"], key=key)
+    assert second.json() == first.json()
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert len(await desk.events(made["id"])) == 2
+
+
+async def test_one_key_is_for_one_request(desk: Desk) -> None:
+    draft, key = desk.service.draft(), uuid4().hex
+    made = (await desk.post(draft, key=key)).json()
+    (error,) = problem(await desk.post({**draft, "headline": "다른 것"}, key=key), 422, "idempotency-key-reused")
+    assert (error["field"], error["rule"]) == ("header.Idempotency-Key", "idempotency-key-reused")
+    problem(await desk.end(made["id"], key=key), 422, "idempotency-key-reused")
+    assert (await desk.get(made["id"])).json() == made
+
+
+async def test_a_key_belongs_to_its_officer(desk: Desk) -> None:
+    draft, key = desk.service.draft(), uuid4().hex
+    first, second = await desk.post(draft, key=key), await desk.post(draft, key=key, as_="officer:첨단1동")
+    assert (first.json()["institution"], second.json()["institution"]) == ("수완동", "첨단1동")
+
+
+async def test_concurrent_requests_with_one_key_make_one_posting(desk: Desk) -> None:
+    draft, key, before = desk.service.draft(), uuid4().hex, await desk.waiting()
+    answers = await asyncio.gather(*(desk.post(draft, key=key) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 7
+    assert await desk.waiting() == before + 1
+
+
+async def test_a_refused_request_does_not_use_up_its_key(desk: Desk) -> None:
+    key = uuid4().hex
+    problem(await desk.post(desk.service.draft(expires_at="2020-01-01T00:00:00Z"), key=key), 422, "invalid")
+    assert (await desk.post(key=key)).status_code == 201
+
+
+@pytest.mark.parametrize("key", [None, "short", "k" * 201])
+async def test_a_key_is_needed_and_of_a_sensible_length(desk: Desk, key: str | None) -> None:
+    headers = desk.bearer("officer:수완동") | ({} if key is None else {"Idempotency-Key": key})
+    answer = await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers)
+    (error,) = problem(answer, 422, "invalid")
+    assert error["field"] == "header.Idempotency-Key"
+
+
+async def test_pages_are_stable_while_others_post(desk: Desk) -> None:
+    officer = f"officer:{uuid4().hex}"
+    ids = [(await desk.opened(as_=officer))["id"] for _ in range(7)]
+    seen, cursor = [], None
+    for _ in range(10):
+        query = {"institution": officer[8:], "limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = (await desk.list(**query)).json()
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+        await desk.opened(as_=officer)
+    assert seen == ids[::-1]
+
+
+async def test_a_full_last_page_says_that_it_is_the_last(desk: Desk) -> None:
+    officer = f"officer:{uuid4().hex}"
+    for _ in range(3):
+        await desk.opened(as_=officer)
+    page = (await desk.list(institution=officer[8:], limit=3)).json()
+    assert (len(page["items"]), page["next_cursor"]) == (3, None)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"cursor": "nonsense"}, {"cursor": ""}, {"cursor": "W10"}, {"cursor": "bnVsbA"}, {"cursor": "한글"}, {"cursor": "a\0"},
+        {"cursor": "x" * 201},
+        # ["0001-01-01T00:00:00+14:00", "00000000-0000-0000-0000-000000000000"]: before the calendar begins
+        {"cursor": "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCJd"},
+        # ["2026-01-01T00:00:00", "00000000-0000-0000-0000-000000000000"]: no zone
+        {"cursor": "WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwgIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCJd"},
+        {"limit": 0}, {"limit": 201}, {"limit": "all"}, {"limit": "9" * 5000}, {"status": "lost"}, {"sort": "pay"},
+        {"institution": "a\0b"}, {"interest": "\0"}, {"institution": "a" * 101},
+    ],
+    ids=lambda query: "-".join(query),
+)  # fmt: skip
+async def test_a_list_names_the_part_of_the_query_it_cannot_use(desk: Desk, query: dict[str, object]) -> None:
+    (error,) = problem(await desk.list(**query), 422, "invalid")
+    assert error["field"] == f"query.{next(iter(query))}"
+
+
+async def test_lists_are_by_institution_interest_and_status(desk: Desk) -> None:
+    officer, named = f"officer:{uuid4().hex}", desk.service.interests
+    here = await desk.opened(as_=officer, **{named: ["garden", "library"]})
+    other = await desk.opened(as_=officer, **{named: ["kitchen"]})
+    gone = await desk.opened(as_=officer, **{named: ["garden"]})
+    await desk.end(gone["id"], as_=officer)
+
+    async def ids(**query: str) -> set[str]:
+        found = await desk.list(institution=officer[8:], **query)
+        return {item["id"] for item in found.json()["items"]}
+
+    assert await ids() == {here["id"], other["id"]}
+    assert await ids(interest="garden") == {here["id"]}
+    assert await ids(status="closed") == {gone["id"]}
+    assert await ids(status="all", interest="garden") == {here["id"], gone["id"]}
+
+
+async def test_what_has_expired_is_not_listed_as_open(desk: Desk) -> None:
+    officer = f"officer:{uuid4().hex}"
+    made = await desk.opened(as_=officer)
+    with desk.clock.at(made["expires_at"]):
+        assert (await desk.list(institution=officer[8:])).json()["items"] == []
+        assert (await desk.list(institution=officer[8:], status="all")).json()["items"] == [made]
+
+
+async def test_it_is_alive_but_not_ready_while_its_events_do_not_flow(desk: Desk) -> None:
+    assert (await desk.http.get("/healthz")).text == "ok"
+    answer = await until(lambda: _unready(desk), what="the outbox's fault is told")
+    assert answer["checks"]["database"] == "ok"
+    assert "Kafka" in answer["checks"]["outbox"]
+
+
+async def _unready(desk: Desk) -> dict[str, Any]:
+    answer = await desk.http.get("/readyz")
+    found: dict[str, Any] = answer.json() if answer.status_code == 503 else {}
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -12,7 +11,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from fastapi import FastAPI
 from sqlalchemy import text
 
@@ -25,12 +23,12 @@ import services.spaces.settings
 from shared.clock import Clock, utc_now
 from shared.contracts import Posting
 from shared.database import Database
-from shared.messaging import kafka
 from shared.messaging.envelope import open_envelope
 from shared.settings import PlatformSettings
 from shared.web.problems import MEDIA_TYPE, TYPE_BASE
 from tests.databases import Databases
 from tests.issuer import Issuer, token
+from tests.tap import Tap, first_of_each
 
 NOBODY_LISTENS = "127.0.0.1:1"  # events then stay in the outbox, where a test can read them
 SUWAN = {"name": "수완동 작은도서관", "address": "광산구 수완로 1", "lat": 35.1906, "lon": 126.8234}
@@ -139,7 +137,7 @@ class Desk:
     async def get(self, id_: object) -> httpx.Response:
         return await self.http.get(f"{self.service.path}/{id_}")
 
-    async def list(self, **query: Any) -> httpx.Response:
+    async def page(self, **query: Any) -> httpx.Response:
         return await self.http.get(self.service.path, params=query)
 
     async def edit(
@@ -200,30 +198,9 @@ def broken_rules(answer: httpx.Response) -> set[tuple[str, str]]:
     return {(error["field"], error["rule"]) for error in problem(answer, 422, "invalid")}
 
 
-async def records_of(kafka_url: str, posting_id: str, count: int) -> list[ConsumerRecord]:
-    """The first `count` records of one posting on `postings.v1`, from the beginning of the topic."""
-    consumer = kafka.consumer(kafka_url, group=None)
-    consumer.subscribe([Posting.TOPIC])
-    await consumer.start()
-    try:
-        async with asyncio.timeout(20):
-            return [record async for record in _of(consumer, posting_id, count)]
-    finally:
-        await consumer.stop()
-
-
-async def _of(consumer: AIOKafkaConsumer, posting_id: str, count: int) -> AsyncIterator[ConsumerRecord]:
-    seen = 0
-    while seen < count:
-        record = await consumer.getone()
-        if record.key == posting_id.encode():
-            seen += 1
-            yield record
-
-
-async def told_on_kafka(desk: Desk, kafka_url: str, posting_id: str, count: int) -> list[Posting]:
+async def told_on_kafka(desk: Desk, tap: Tap, posting_id: str, count: int) -> list[Posting]:
     """What the relay carried to Kafka about one posting, each record a CloudEvent with an id of its own."""
-    envelopes = [open_envelope(record) for record in await records_of(kafka_url, posting_id, count)]
-    assert len({envelope.id for envelope in envelopes}) == count
+    await tap.wait_for(lambda _: len(tap.of(posting_id)) >= count)
+    envelopes = [open_envelope(record) for record in first_of_each(tap.of(posting_id))]
     assert {envelope.source for envelope in envelopes} == {f"/services/{desk.service.name}"}
     return [envelope.data for envelope in envelopes if isinstance(envelope.data, Posting)]

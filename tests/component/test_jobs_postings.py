@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from shared.contracts import Posting
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.publishers import JOBS, SUWAN, Desk, broken_rules, hours_on, open_desk, told_on_kafka
 from tests.stacks import Addresses
+from tests.tap import Tap, tapping
 
 pytestmark = pytest.mark.component
 
@@ -23,11 +25,17 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
         yield open_
 
 
-async def test_each_change_reaches_kafka_in_order(desk: Desk, stack: Addresses) -> None:
+@pytest_asyncio.fixture(scope="module")
+async def tap(stack: Addresses) -> AsyncIterator[Tap]:
+    async with tapping(stack.kafka_url, Posting.TOPIC) as listening:
+        yield listening
+
+
+async def test_each_change_reaches_kafka_in_order(desk: Desk, tap: Tap) -> None:
     made = await desk.opened()
     await desk.edit(made["id"], {"pay": {"amount_krw": 12_000}}, 1)
     await desk.end(made["id"])
-    told = await told_on_kafka(desk, stack.kafka_url, made["id"], 3)
+    told = await told_on_kafka(desk, tap, made["id"], 3)
     assert [(posting.version, posting.status, posting.shows.pay_krw) for posting in told] == [
         (1, "open", 10_320),
         (2, "open", 12_000),
@@ -35,15 +43,15 @@ async def test_each_change_reaches_kafka_in_order(desk: Desk, stack: Addresses) 
     ]
 
 
-async def test_it_is_ready_once_its_events_flow(desk: Desk, stack: Addresses) -> None:
-    await told_on_kafka(desk, stack.kafka_url, (await desk.opened())["id"], 1)
+async def test_it_is_ready_once_its_events_flow(desk: Desk, tap: Tap) -> None:
+    await told_on_kafka(desk, tap, (await desk.opened())["id"], 1)
     answer = await desk.http.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "checks": {"database": "ok", "outbox": "ok"}})
 
 
-async def test_the_event_says_where_for_whom_and_for_how_much(desk: Desk, stack: Addresses) -> None:
+async def test_the_event_says_where_for_whom_and_for_how_much(desk: Desk, tap: Tap) -> None:
     made = await desk.opened(radius_m=1_000, min_age=18, pay={"amount_krw": 50_000, "per": "day"}, slots=3, urgent=True)
-    (posting,) = await told_on_kafka(desk, stack.kafka_url, made["id"], 1)
+    (posting,) = await told_on_kafka(desk, tap, made["id"], 1)
     (circle,) = posting.where.circles
     assert (circle.lat, circle.lon, circle.radius_m) == (SUWAN["lat"], SUWAN["lon"], 1_000)
     assert (posting.audience.interests, posting.audience.min_age) == (("library",), 18)

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from shared.contracts import Posting
 from shared.geo import district
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.publishers import NOTICES, Desk, broken_rules, hours_on, open_desk, told_on_kafka
 from tests.stacks import Addresses
+from tests.tap import Tap, tapping
 
 pytestmark = pytest.mark.component
 
@@ -27,11 +29,17 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
         yield open_
 
 
-async def test_edits_supersede_and_withdrawing_keeps_the_reason_on_kafka(desk: Desk, stack: Addresses) -> None:
+@pytest_asyncio.fixture(scope="module")
+async def tap(stack: Addresses) -> AsyncIterator[Tap]:
+    async with tapping(stack.kafka_url, Posting.TOPIC) as listening:
+        yield listening
+
+
+async def test_edits_supersede_and_withdrawing_keeps_the_reason_on_kafka(desk: Desk, tap: Tap) -> None:
     made = await desk.opened()
     await desk.edit(made["id"], {"headline": "물놀이장은 2일부터 열어요"}, 1)
     await desk.end(made["id"], "비가 와서 취소합니다")
-    told = await told_on_kafka(desk, stack.kafka_url, made["id"], 3)
+    told = await told_on_kafka(desk, tap, made["id"], 3)
     assert [(notice.version, notice.headline, notice.status, notice.closed_because) for notice in told] == [
         (1, "수완동 물놀이장 열어요", "open", None),
         (2, "물놀이장은 2일부터 열어요", "open", None),
@@ -39,9 +47,9 @@ async def test_edits_supersede_and_withdrawing_keeps_the_reason_on_kafka(desk: D
     ]
 
 
-async def test_the_event_says_where_for_whom_and_from_which_channel(desk: Desk, stack: Addresses) -> None:
+async def test_the_event_says_where_for_whom_and_from_which_channel(desk: Desk, tap: Tap) -> None:
     made = await desk.opened(channel="수완동/어린이", urgent=True)
-    (notice,) = await told_on_kafka(desk, stack.kafka_url, made["id"], 1)
+    (notice,) = await told_on_kafka(desk, tap, made["id"], 1)
     assert notice.where.model_dump(mode="json") == {"circles": [HERE], "dongs": ["1233063700"]} == made["target"]
     assert (notice.audience.interests, notice.audience.channel) == (("children",), "수완동/어린이")
     assert (notice.urgent, notice.starts_at, notice.ends_at) == (True, None, None)

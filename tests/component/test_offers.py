@@ -207,7 +207,7 @@ async def test_pages_are_stable_while_others_post(desk: Desk) -> None:
     seen, cursor = [], None
     for _ in range(10):
         query = {"institution": officer[8:], "limit": 3} | ({"cursor": cursor} if cursor else {})
-        page = (await desk.list(**query)).json()
+        page = (await desk.page(**query)).json()
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
@@ -220,7 +220,7 @@ async def test_a_full_last_page_says_that_it_is_the_last(desk: Desk) -> None:
     officer = f"officer:{uuid4().hex}"
     for _ in range(3):
         await desk.opened(as_=officer)
-    page = (await desk.list(institution=officer[8:], limit=3)).json()
+    page = (await desk.page(institution=officer[8:], limit=3)).json()
     assert (len(page["items"]), page["next_cursor"]) == (3, None)
 
 
@@ -239,7 +239,7 @@ async def test_a_full_last_page_says_that_it_is_the_last(desk: Desk) -> None:
     ids=lambda query: "-".join(query),
 )  # fmt: skip
 async def test_a_list_names_the_part_of_the_query_it_cannot_use(desk: Desk, query: dict[str, object]) -> None:
-    (error,) = problem(await desk.list(**query), 422, "invalid")
+    (error,) = problem(await desk.page(**query), 422, "invalid")
     assert error["field"] == f"query.{next(iter(query))}"
 
 
@@ -251,7 +251,7 @@ async def test_lists_are_by_institution_interest_and_status(desk: Desk) -> None:
     await desk.end(gone["id"], as_=officer)
 
     async def ids(**query: str) -> set[str]:
-        found = await desk.list(institution=officer[8:], **query)
+        found = await desk.page(institution=officer[8:], **query)
         return {item["id"] for item in found.json()["items"]}
 
     assert await ids() == {here["id"], other["id"]}
@@ -264,13 +264,13 @@ async def test_what_has_expired_is_not_listed_as_open(desk: Desk) -> None:
     officer = f"officer:{uuid4().hex}"
     made = await desk.opened(as_=officer)
     with desk.clock.at(made["expires_at"]):
-        assert (await desk.list(institution=officer[8:])).json()["items"] == []
-        assert (await desk.list(institution=officer[8:], status="all")).json()["items"] == [made]
+        assert (await desk.page(institution=officer[8:])).json()["items"] == []
+        assert (await desk.page(institution=officer[8:], status="all")).json()["items"] == [made]
 
 
 async def test_it_is_alive_but_not_ready_while_its_events_do_not_flow(desk: Desk) -> None:
     assert (await desk.http.get("/healthz")).text == "ok"
-    answer = await until(lambda: _unready(desk), what="the outbox's fault is told")
+    answer: dict[str, Any] = await until(lambda: _unready(desk), what="the outbox's fault is told")
     assert answer["checks"]["database"] == "ok"
     assert "Kafka" in answer["checks"]["outbox"]
 

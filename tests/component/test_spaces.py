@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from shared.contracts import Posting
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.publishers import SPACES, SUWAN, Desk, broken_rules, hours_on, open_desk, told_on_kafka
 from tests.stacks import Addresses
+from tests.tap import Tap, tapping
 
 pytestmark = pytest.mark.component
 
@@ -24,11 +26,17 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
         yield open_
 
 
-async def test_each_change_reaches_kafka_in_order(desk: Desk, stack: Addresses) -> None:
+@pytest_asyncio.fixture(scope="module")
+async def tap(stack: Addresses) -> AsyncIterator[Tap]:
+    async with tapping(stack.kafka_url, Posting.TOPIC) as listening:
+        yield listening
+
+
+async def test_each_change_reaches_kafka_in_order(desk: Desk, tap: Tap) -> None:
     made = await desk.opened()
     await desk.edit(made["id"], {"price": {"amount_krw": 0}}, 1)
     await desk.end(made["id"], "공사로 닫습니다")
-    told = await told_on_kafka(desk, stack.kafka_url, made["id"], 3)
+    told = await told_on_kafka(desk, tap, made["id"], 3)
     assert [(posting.version, posting.status, posting.shows.price_krw) for posting in told] == [
         (1, "open", 2_000),
         (2, "open", 0),
@@ -37,9 +45,9 @@ async def test_each_change_reaches_kafka_in_order(desk: Desk, stack: Addresses) 
     assert told[-1].closed_because == "공사로 닫습니다"
 
 
-async def test_the_event_says_where_until_when_and_for_how_much(desk: Desk, stack: Addresses) -> None:
+async def test_the_event_says_where_until_when_and_for_how_much(desk: Desk, tap: Tap) -> None:
     made = await desk.opened(opens_at=hours_on(1), closes_at=hours_on(9), price={"amount_krw": 90_000, "per": "month"})
-    (posting,) = await told_on_kafka(desk, stack.kafka_url, made["id"], 1)
+    (posting,) = await told_on_kafka(desk, tap, made["id"], 1)
     (circle,) = posting.where.circles
     assert (circle.lat, circle.lon, circle.radius_m) == (SUWAN["lat"], SUWAN["lon"], 700)
     assert (posting.audience.interests, posting.audience.channel) == (("office",), "수완동")

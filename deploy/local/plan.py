@@ -198,7 +198,7 @@ def _external(name: str, url: str, probe: Probe) -> Task:
 
 
 def _once(home: Home, env: dict[str, str]) -> list[Process | Task]:
-    databases = tuple(name for name in DATABASES if (ROOT / "services" / name / "migrations").is_dir())
+    databases = tuple(name for name in DATABASES if (ROOT / "services" / name / "migrations" / "env.py").is_file())
     steps: list[Process | Task] = [
         Task("topics", _python(home, env, "topics", "shared.messaging.topics", "ensure"), ("kafka",))
     ]

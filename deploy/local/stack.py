@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from deploy.local import locks, plan, state
@@ -78,6 +79,7 @@ class Session:
         self._lock = held
         self.home = home
         self._status: state.Status = "starting"
+        self._recording = Lock()
         self.restarts: dict[str, int] = {}
         try:
             self.recovered = state.end_orphans(home)
@@ -112,7 +114,10 @@ class Session:
 
     def record(self) -> None:
         """Write down what runs, so that others find it, and so that nothing is lost if this process is killed."""
-        children = self.fleet.children() if hasattr(self, "fleet") else {}
+        with self._recording:
+            self._record()
+
+    def _record(self) -> None:
         recorded = {
             name: state.Recorded(
                 child.pid,
@@ -122,7 +127,7 @@ class Session:
                 child.process.stop_signal,
                 self.restarts.get(name, 0),
             )
-            for name, child in children.items()
+            for name, child in self.fleet.children().items()
         }
         me = state.Recorded(os.getpid(), created_at(os.getpid()))
         state.write(

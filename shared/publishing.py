@@ -17,8 +17,6 @@ from shared.messaging.relay import Relay
 from shared.settings import PlatformSettings
 from shared.web import create_app
 
-OUTBOX_STALE_S = 30.0
-
 
 @dataclass(frozen=True)
 class Parts:
@@ -48,9 +46,7 @@ def build_publisher(
         return None
 
     async def outbox_flows() -> str | None:
-        if relay.oldest_s > OUTBOX_STALE_S or (relay.leading and relay.fault):
-            return f"oldest event waits {relay.oldest_s:.0f} s; {relay.fault or 'relaying'}"
-        return None
+        return relay.problem()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

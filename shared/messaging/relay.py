@@ -1,6 +1,8 @@
 """Carries the outbox to Kafka: one relay at a time per database, in order per aggregate, never losing an event.
 
-A crash between produce and delete sends an event twice; consumers dedupe by `ce_id`. See docs/architecture/messaging.md.
+A round is one Kafka transaction under the database's transactional id: a relay that lost the lead without knowing it
+is fenced off by its successor, so what it still had in flight can never land behind newer events. A crash between the
+commit and the delete sends events twice; consumers dedupe by `ce_id`. See docs/architecture/messaging.md.
 """
 
 from __future__ import annotations
@@ -9,15 +11,18 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from typing import Never
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import CorruptRecordException, KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
+from aiokafka.errors import CorruptRecordException, KafkaError, MessageSizeTooLargeError
+from sqlalchemy.engine import make_url
 
 from shared import telemetry
 from shared.messaging import kafka, outbox
 from shared.messaging.envelope import kafka_headers
+from shared.messaging.faults import describe
 from shared.messaging.outbox import Row
 
 log = structlog.get_logger()
@@ -25,49 +30,79 @@ log = structlog.get_logger()
 LOCK_KEY = 0x6F7574626F78  # "outbox"
 BATCH = 1_000
 BLOCKED_FOR_S = 5.0
+MIN_BACKOFF_S = 0.1
 MAX_BACKOFF_S = 5.0
+STALE_S = 30.0
+PUBLISH_WITHIN_S = 12.0
+STOP_WITHIN_S = 3.0
+MEASURE_EVERY_S = 1.0
 FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, TimeoutError)
-REFUSALS = (MessageSizeTooLargeError, CorruptRecordException, TopicAuthorizationFailedError)
+REFUSALS = (MessageSizeTooLargeError, CorruptRecordException)
 
 
 class Relay:
-    """Runs until cancelled. Holds a PostgreSQL advisory lock while it relays; a second relay waits for the lock."""
+    """Runs until cancelled. Holds a PostgreSQL advisory lock while it relays; a second relay waits for the lock.
 
-    def __init__(self, dsn: str, kafka_url: str, *, service: str, poll_s: float = 1.0) -> None:
+    `frozen_after_s`: the database ends the session, and with it the lead, of a relay that was silent for so long.
+    """
+
+    def __init__(
+        self, dsn: str, kafka_url: str, *, service: str, poll_s: float = 1.0, frozen_after_s: float = 60.0
+    ) -> None:
         self._dsn = dsn.replace("+asyncpg", "")
         self._kafka_url = kafka_url
         self._service = service
         self._poll_s = poll_s
+        self._frozen_after_s = frozen_after_s
         self._wake = asyncio.Event()
         self._blocked: dict[str, float] = {}
-        self._measured_at = 0.0
+        self._batch = BATCH
+        self._backoff_s = MIN_BACKOFF_S
         self.oldest_s = 0.0
         self.leading = False
         self.fault: str | None = "starting"
 
+    def problem(self) -> str | None:
+        """None when events flow, else one sentence (readiness)."""
+        if self.oldest_s > STALE_S or (self.leading and self.fault):
+            return f"oldest event waits {self.oldest_s:.0f} s; {self.fault or 'relaying'}"
+        return None
+
     async def run(self) -> None:
         """Connect, take the lock, relay; on a fault of the database or the broker back off and start over.
 
-        Both clients are made anew after a fault: a producer that gave up on a batch may have a gap in its sequence.
+        Both clients are made anew after a fault: a producer that gave up on a batch has a gap in its sequence.
         """
-        backoff_s = 0.1
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._measure())
+            tasks.create_task(self._relay())
+
+    async def _relay(self) -> Never:
         while True:
             try:
-                async with self._connected() as connection, self._producing() as producer:
+                async with self._connected() as connection:
                     await self._lead(connection)
-                    async for _ in self._rounds(connection, producer):
-                        backoff_s, self.fault = 0.1, None
+                    async with self._producing() as producer:
+                        await self._go_round(connection, producer)
             except FAULTS as error:
                 self.fault = type(error).__name__
-                log.warning("relay_fault", service=self._service, error=self.fault, detail=str(error)[:200])
-                await asyncio.sleep(backoff_s)
-                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+                log.warning("relay_fault", service=self._service, error=self.fault, detail=describe(error)[:200])
+                await asyncio.sleep(self._backoff_s)
+                self._backoff_s = min(self._backoff_s * 2, MAX_BACKOFF_S)
             finally:
                 self.leading = False
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(self._dsn, timeout=10)
+        # Keepalives give the lock free soon after this host vanished; the idle limit does when only this process froze.
+        watched = {
+            "application_name": f"{self._service}-relay",
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+            "idle_session_timeout": str(int(self._frozen_after_s * 1000)),
+        }
+        connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=30, server_settings=watched)
         try:
             await connection.add_listener(outbox.CHANNEL, lambda *_: self._wake.set())
             yield connection
@@ -77,13 +112,20 @@ class Relay:
 
     @contextlib.asynccontextmanager
     async def _producing(self) -> AsyncIterator[AIOKafkaProducer]:
-        producer = kafka.producer(self._kafka_url, linger_ms=1, client_id=f"{self._service}-outbox")
+        producer = kafka.producer(
+            self._kafka_url,
+            linger_ms=1,
+            client_id=f"{self._service}-outbox",
+            transactional_id=f"outbox-{make_url(self._dsn).database}",
+        )
         try:
-            await producer.start()
+            async with asyncio.timeout(PUBLISH_WITHIN_S):
+                await producer.start()
             yield producer
         finally:
             with contextlib.suppress(*FAULTS):
-                await producer.stop()
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await producer.stop()
 
     async def _lead(self, connection: asyncpg.Connection) -> None:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
@@ -92,48 +134,84 @@ class Relay:
         self.leading = True
         log.info("relay_leads", service=self._service)
 
-    async def _rounds(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> AsyncIterator[int]:
+    async def _go_round(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> Never:
         while True:
             self._wake.clear()
-            relayed = await self.relay_once(connection, producer)
-            await self._measure(connection)
-            yield relayed
+            relayed = await self._round(connection, producer)
+            self._backoff_s, self.fault = MIN_BACKOFF_S, None
             if not relayed:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._poll_s)
 
-    async def _measure(self, connection: asyncpg.Connection) -> None:
-        if time.monotonic() - self._measured_at < 1.0:
-            return
-        self._measured_at = time.monotonic()
-        count, self.oldest_s = await outbox.depth(connection)
-        telemetry.OUTBOX_AGE_S.labels(self._service).set(self.oldest_s)
-        telemetry.OUTBOX_DEPTH.labels(self._service).set(count)
+    async def _measure(self) -> None:
+        """On a connection of its own and in every relay: a stuck or absent leader is what the age is there to show."""
+        while True:
+            try:
+                async with self._connected() as connection:
+                    while True:
+                        count, self.oldest_s = await outbox.depth(connection)
+                        telemetry.OUTBOX_AGE_S.labels(self._service).set(self.oldest_s)
+                        telemetry.OUTBOX_DEPTH.labels(self._service).set(count)
+                        await asyncio.sleep(MEASURE_EVERY_S)
+            except FAULTS as error:
+                log.warning("outbox_unmeasured", service=self._service, error=type(error).__name__)
+                await asyncio.sleep(MAX_BACKOFF_S)
 
-    async def relay_once(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> int:
-        """Send what waits, await every acknowledgement, delete what was acknowledged. Returns how many were."""
+    async def _round(self, connection: asyncpg.Connection, producer: AIOKafkaProducer) -> int:
+        """Send what waits in one transaction, commit it, then delete it here. Returns how many events that were."""
         now = time.monotonic()
         self._blocked = {aggregate: until for aggregate, until in self._blocked.items() if until > now}
-        relayed = 0
-        for wave in outbox.waves(await outbox.waiting(connection, list(self._blocked), BATCH)):
-            sendable = [row for row in wave if row.aggregate_id not in self._blocked]
-            outcomes = await asyncio.gather(*(self._send(producer, row) for row in sendable), return_exceptions=True)
-            done = [row.id for row, outcome in zip(sendable, outcomes, strict=True) if outcome is True]
-            await outbox.delete(connection, done)
-            relayed += len(done)
-            for outcome in outcomes:
-                if isinstance(outcome, BaseException):
-                    raise outcome
-        return relayed
-
-    async def _send(self, producer: AIOKafkaProducer, row: Row) -> bool:
-        """True once acknowledged. What the broker will never take blocks this aggregate for a while, and no other."""
-        headers = kafka_headers(row.headers)
+        rows = await outbox.waiting(connection, list(self._blocked), self._batch)
+        if not rows:
+            return 0
         try:
-            await (await producer.send(row.topic, row.payload, key=row.key.encode(), headers=headers))
-        except REFUSALS as error:
-            self._blocked[row.aggregate_id] = time.monotonic() + BLOCKED_FOR_S
-            telemetry.OUTBOX_FAILURES.labels(self._service).inc()
-            log.error("relay_blocked", service=self._service, outbox_id=row.id, error=type(error).__name__)
-            return False
-        return True
+            sent = await self._publish(producer, rows)
+        except REFUSALS:
+            # The broker refused a batch of several records: look for the culprit in ever smaller rounds.
+            if len(rows) == 1:
+                self._block(rows[0])
+            self._batch = max(1, len(rows) // 8)
+            raise
+        await outbox.delete(connection, sent)
+        self._batch = min(BATCH, self._batch * 2)
+        return len(sent)
+
+    async def _publish(self, producer: AIOKafkaProducer, rows: list[Row]) -> list[int]:
+        """All or nothing, in id order. What is too large to send is left out, with all of its aggregate behind it."""
+        async with asyncio.timeout(PUBLISH_WITHIN_S):
+            await producer.begin_transaction()
+            try:
+                sending = {row.id: sent for row in rows if (sent := await self._send(producer, row)) is not None}
+                await asyncio.gather(*sending.values())
+                await producer.commit_transaction()
+            except asyncio.CancelledError:
+                await _abort(producer)
+                raise
+            except AssertionError as error:
+                raise KafkaError(f"the transaction ended meanwhile: {error}") from error
+        return list(sending)
+
+    async def _send(self, producer: AIOKafkaProducer, row: Row) -> asyncio.Future[object] | None:
+        if row.aggregate_id in self._blocked:
+            return None
+        try:
+            sent: asyncio.Future[object] = await producer.send(
+                row.topic, row.payload, key=row.key.encode(), headers=kafka_headers(row.headers)
+            )
+        except REFUSALS:
+            self._block(row)
+            return None
+        return sent
+
+    def _block(self, row: Row) -> None:
+        """For a while nothing of this aggregate is sent, lest a later event overtake; the others go on."""
+        self._blocked[row.aggregate_id] = time.monotonic() + BLOCKED_FOR_S
+        telemetry.OUTBOX_FAILURES.labels(self._service).inc()
+        log.error("relay_blocked", service=self._service, outbox_id=row.id, topic=row.topic)
+
+
+async def _abort(producer: AIOKafkaProducer) -> None:
+    """Readers of committed records wait at an open transaction, so it is not left to its timeout."""
+    with contextlib.suppress(*FAULTS, AssertionError):
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await producer.abort_transaction()

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,3 +221,29 @@ class Engine:
 
     def _dongs(self, lat: F64, lon: F64) -> NDArray[np.int64]:
         return self._areas.of(lat, lon) if self.postings.areas else np.full(len(lat), OUTSIDE, np.int64)
+
+
+def warm_up(district: District) -> None:
+    """Compile the kernel, or load it from its cache, before the first fix comes: one tiny run of every entry."""
+    now, nowhere = datetime.fromtimestamp(0, UTC), uuid4()
+    engine = Engine(district, Rules())
+    where = {"circles": [{"lat": 0.0, "lon": 0.0, "radius_m": 700}], "dongs": [district.dongs[0].code]}
+    common = {
+        "kind": "job",
+        "version": 1,
+        "status": "open",
+        "where": where,
+        "headline": "-",
+        "institution": "-",
+        "link": "-",
+    }
+    later = now + timedelta(days=1)
+    posting = Posting.model_validate({**common, "id": nowhere, "expires_at": later, "changed_at": now})
+    engine.put_watch(Watch(citizen_id="-", version=1, consent_epoch=1, located=True, changed_at=now), 0, now)
+    engine.put_posting(posting, now)
+    one = np.zeros(1)
+    engine.take(Fixes(["-"], [0], one, one, one, np.ones(1, np.int64), np.ones(1, np.int32)), now)
+    engine.put_posting(posting.model_copy(update={"version": 2, "urgency_epoch": 1}), now)
+    engine.look_again([0], now, "watch_changed")
+    engine.remember([("-", nowhere, 1)], 0)
+    engine._make_room(engine.pairs.limit)

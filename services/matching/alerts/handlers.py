@@ -1,0 +1,42 @@
+"""Alerts and postings as they reach the inbox. Handlers neither commit nor read the clock (shared.messaging.consumer)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from services.matching.alerts import store
+from services.matching.stream.wakeups import digest
+from shared import telemetry
+from shared.contracts import Alert, Posting
+from shared.messaging.consumer import Handlers, Unit
+
+POSTING_FIELDS = {"id", "version", "status", "closed_because", "headline", "starts_at", "ends_at", "expires_at", "link"}
+
+
+async def on_alerts(alerts: Sequence[Alert], unit: Unit) -> None:
+    """Write what is new and still true, and wake its citizens' streams."""
+    body = json.dumps([alert.model_dump(mode="json") for alert in alerts])
+    written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now)
+    await store.notify(unit.tx, sorted({digest(row.citizen_id) for row in written if row.state == "open"}))
+    telemetry.INBOX_WRITTEN.labels("told").inc(len(written))
+    telemetry.INBOX_WRITTEN.labels("known_or_over").inc(len(alerts) - len(written))
+
+
+async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
+    """Every alert about a posting follows it: 마감 when it closes, 수정됨 when it is edited."""
+    touched: set[str] = set()
+    for posting in postings:
+        values = {
+            **posting.model_dump(include=POSTING_FIELDS),
+            "shows": posting.shows.model_dump_json(), "because": posting.closed_because, "now": unit.now,
+        }  # fmt: skip
+        if not await store.put_posting(unit.tx, values):
+            continue
+        follow = store.close_items if posting.status == "closed" else store.update_items
+        touched.update(await follow(unit.tx, values))
+    await store.notify(unit.tx, sorted(digest(citizen) for citizen in touched))
+
+
+ALERT_HANDLERS: Handlers = {Alert: on_alerts}
+POSTING_HANDLERS: Handlers = {Posting: on_postings}

@@ -1,0 +1,141 @@
+"""Every SQL statement about the inbox. An alert is told once because its id is the key; a row that changes takes the
+next number of `inbox_change`, by which live streams go on where they were.
+
+A posting's row is locked (share) while alerts about it are written and (update) while it changes, so that of an alert
+and a closing at the same time the second always sees the first (M5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR SHARE")
+
+# What is known of the posting by now decides what is told: nothing if it is over, its newest words if it was edited.
+_ADD = text("""
+    INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline,
+        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at)
+    SELECT a.id, a.citizen_id, a.posting_id, greatest(a.posting_version, coalesce(p.version, 0)), a.urgency_epoch, a.urgent, a.kind,
+        a.institution,
+        CASE WHEN n.newer THEN p.headline ELSE a.headline END, a.distance_m, a.dong,
+        CASE WHEN n.newer THEN p.starts_at ELSE a.starts_at END, CASE WHEN n.newer THEN p.ends_at ELSE a.ends_at END,
+        CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END, CASE WHEN n.newer THEN p.shows ELSE a.shows END,
+        CASE WHEN n.newer THEN p.link ELSE a.link END, a.why,
+        CASE WHEN a.deferred_until > :now THEN 'deferred' ELSE 'open' END, a.deferred_until, a.made_at,
+        CASE WHEN a.deferred_until > :now THEN NULL ELSE CAST(:now AS timestamptz) END
+    FROM jsonb_to_recordset(CAST(:alerts AS jsonb)) AS a(id uuid, citizen_id text, posting_id uuid, posting_version int,
+        urgency_epoch int, urgent boolean, kind text, institution text, headline text, distance_m int, dong text,
+        starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, shows jsonb, link text, why jsonb,
+        deferred_until timestamptz, made_at timestamptz)
+    JOIN consent c ON c.citizen_id = a.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
+    LEFT JOIN posting p ON p.id = a.posting_id
+    CROSS JOIN LATERAL (SELECT coalesce(p.version > a.posting_version, false) AS newer) n
+    WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
+    ON CONFLICT (id) DO NOTHING
+    RETURNING citizen_id, state
+""")
+_PUT_POSTING = text("""
+    INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link)
+    VALUES (:id, :version, :status, :closed_because, :headline, :starts_at, :ends_at, :expires_at, CAST(:shows AS jsonb), :link)
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, closed_because = excluded.closed_because,
+        headline = excluded.headline, starts_at = excluded.starts_at, ends_at = excluded.ends_at, expires_at = excluded.expires_at,
+        shows = excluded.shows, link = excluded.link
+    WHERE posting.version < excluded.version
+    RETURNING id
+""")
+_CLOSE = text("""
+    UPDATE inbox_item SET state = 'closed', closed_because = :because, posting_version = :version, change = nextval('inbox_change'),
+        changed_at = :now
+    WHERE posting_id = :id AND state IN ('open', 'updated') RETURNING citizen_id
+""")
+_DROP_DEFERRED = text("DELETE FROM inbox_item WHERE posting_id = :id AND state = 'deferred'")
+_UPDATE = text("""
+    UPDATE inbox_item SET state = CASE WHEN state = 'deferred' THEN state ELSE 'updated' END, posting_version = :version,
+        headline = :headline, starts_at = :starts_at, ends_at = :ends_at, expires_at = :expires_at, shows = CAST(:shows AS jsonb),
+        link = :link, change = nextval('inbox_change'), changed_at = :now
+    WHERE posting_id = :id AND state <> 'closed' AND posting_version < :version RETURNING citizen_id
+""")
+_RELEASE = text("""
+    WITH due AS (SELECT id FROM inbox_item WHERE state = 'deferred' AND due_at <= :now ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED),
+         over AS (DELETE FROM inbox_item i USING due WHERE i.id = due.id AND i.expires_at <= :now)
+    UPDATE inbox_item i SET state = 'open', told_at = :now, change = nextval('inbox_change'), changed_at = :now
+    FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.citizen_id
+""")
+_ERASE_PENDING = text("DELETE FROM inbox_item WHERE citizen_id = :citizen AND state = 'deferred'")
+_COLUMNS = (
+    "id, change, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline, distance_m, dong, starts_at, ends_at, "
+    "expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at"
+)
+_PAGE = text(
+    f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants
+    "AND (CAST(:at AS timestamptz) IS NULL OR (made_at, id) < (:at, CAST(:id AS uuid))) ORDER BY made_at DESC, id DESC LIMIT :limit"
+)
+_SINCE = text(
+    f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants
+    "AND (change > :change OR changed_at > :lately) ORDER BY change LIMIT 500"
+)
+_READ = text(
+    f"UPDATE inbox_item SET read_at = CASE WHEN :read THEN coalesce(read_at, :now) END, changed_at = :now, "  # noqa: S608 - constants
+    f"change = nextval('inbox_change') WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred' RETURNING {_COLUMNS}"
+)
+_LAST_CHANGE = text("SELECT coalesce(max(change), 0) FROM inbox_item WHERE citizen_id = :citizen")
+_NOTIFY = text("SELECT pg_notify('inbox', :citizens)")
+
+
+async def add(tx: AsyncConnection, alerts_json: str, posting_ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
+    """Write alerts (a JSON array) that are still true; returns (citizen_id, state) of those that are new."""
+    await tx.execute(_LOCK_POSTINGS, {"ids": list(posting_ids)})
+    return list(await tx.execute(_ADD, {"alerts": alerts_json, "now": now}))
+
+
+async def put_posting(tx: AsyncConnection, values: dict[str, Any]) -> bool:
+    """Whether this version is news."""
+    return (await tx.execute(_PUT_POSTING, values)).first() is not None
+
+
+async def close_items(tx: AsyncConnection, values: dict[str, Any]) -> list[str]:
+    await tx.execute(_DROP_DEFERRED, values)
+    return list((await tx.execute(_CLOSE, values)).scalars())
+
+
+async def update_items(tx: AsyncConnection, values: dict[str, Any]) -> list[str]:
+    return list((await tx.execute(_UPDATE, values)).scalars())
+
+
+async def release_due(tx: AsyncConnection, now: datetime) -> list[str]:
+    """Deferred alerts whose time has come: told if still true, else dropped. Whose they are."""
+    return list((await tx.execute(_RELEASE, {"now": now})).scalars())
+
+
+async def erase_pending(tx: AsyncConnection, citizen_id: str) -> int:
+    return int((await tx.execute(_ERASE_PENDING, {"citizen": citizen_id})).rowcount)
+
+
+async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID] | None, limit: int) -> list[Row[Any]]:
+    at, id_ = after if after is not None else (None, None)
+    return list(await tx.execute(_PAGE, {"citizen": citizen_id, "at": at, "id": id_, "limit": limit + 1}))
+
+
+async def since(tx: AsyncConnection, citizen_id: str, change: int, lately: datetime) -> list[Row[Any]]:
+    """What changed after number `change`, and again what changed `lately`: numbers may become visible out of order."""
+    return list(await tx.execute(_SINCE, {"citizen": citizen_id, "change": change, "lately": lately}))
+
+
+async def mark_read(tx: AsyncConnection, citizen_id: str, id_: UUID, read: bool, now: datetime) -> Row[Any] | None:
+    return (await tx.execute(_READ, {"citizen": citizen_id, "id": id_, "read": read, "now": now})).first()
+
+
+async def last_change(tx: AsyncConnection, citizen_id: str) -> int:
+    return int((await tx.execute(_LAST_CHANGE, {"citizen": citizen_id})).scalar_one())
+
+
+async def notify(tx: AsyncConnection, digests: Sequence[str]) -> None:
+    """Wake the live streams of these citizens (by digest) when this transaction commits. A payload holds 7,900 bytes."""
+    for start in range(0, len(digests), 800):
+        await tx.execute(_NOTIFY, {"citizens": ",".join(digests[start : start + 800])})

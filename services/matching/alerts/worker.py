@@ -1,0 +1,85 @@
+"""The inbox's process: alerts and postings into PostgreSQL, and what was deferred told when its time has come."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.matching.alerts import store
+from services.matching.alerts.handlers import ALERT_HANDLERS, POSTING_HANDLERS
+from services.matching.consent import store as consents
+from services.matching.settings import Settings
+from services.matching.stream.wakeups import digest
+from shared.clock import Clock, utc_now
+from shared.contracts.alert import ALERTS
+from shared.contracts.posting import POSTINGS
+from shared.database import Database
+from shared.messaging.consumer import Consumer
+from shared.web import Check
+
+log = structlog.get_logger()
+
+RELEASE_EVERY_S = 1.0
+
+
+class InboxWorker:
+    """Two consumer groups, one topic each, and a releaser of deferred alerts."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self._settings, self._clock = settings, clock
+        self._database = Database(settings.database_url("matching"))
+        self._stopping = asyncio.Event()
+        alerts, postings = [ALERTS.name], [POSTINGS.name]
+        self._alerts = Consumer(
+            settings, self._database, group="matching-inbox", topics=alerts, handlers=ALERT_HANDLERS, clock=clock
+        )
+        self._postings = Consumer(
+            settings,
+            self._database,
+            group="matching-inbox-postings",
+            topics=postings,
+            handlers=POSTING_HANDLERS,
+            clock=clock,
+        )
+        self.checks: dict[str, Check] = {
+            "database": self._database_answers,
+            "alerts": self._alerts_flow,
+            "postings": self._postings_flow,
+        }
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._alerts.stop()
+        self._postings.stop()
+
+    async def run(self) -> None:
+        try:
+            await asyncio.gather(self._alerts.run(), self._postings.run(), self._release_forever())
+        finally:
+            await self._database.close()
+
+    async def _release_forever(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                async with self._database.transaction() as tx:
+                    told = await store.release_due(tx, self._clock())
+                    await store.notify(tx, sorted({digest(citizen) for citizen in told}))
+                    await consents.forget_records(tx, self._clock(), self._settings.records_kept_days)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("release_waits", error=type(error).__name__)
+            try:
+                await asyncio.wait_for(self._stopping.wait(), RELEASE_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def _database_answers(self) -> str | None:
+        await self._database.ping()
+        return None
+
+    async def _alerts_flow(self) -> str | None:
+        return self._alerts.progress.problem()
+
+    async def _postings_flow(self) -> str | None:
+        return self._postings.progress.problem()

@@ -1,0 +1,79 @@
+"""The matching service's API: `python -m services.matching.app`. Its consumers are in worker.py."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.matching.alerts.api import router as inbox
+from services.matching.consent.api import router as consent
+from services.matching.index import store
+from services.matching.index.api import router as nearby
+from services.matching.parts import Parts
+from services.matching.positions.api import router as positions
+from services.matching.settings import Settings
+from services.matching.stream.api import router as stream
+from services.matching.stream.wakeups import Wakeups
+from services.matching.watches.api import router as watch
+from shared import runtime
+from shared.auth import Verifier
+from shared.clock import Clock, utc_now
+from shared.database import Database
+from shared.geo import district
+from shared.messaging import kafka
+from shared.messaging.relay import Relay
+from shared.web import create_app, serve
+
+ABOUT = "알림: 걸어서 10분 안에 열린 것을 한 번만, 이유와 함께"
+ROUTERS = (consent, watch, positions, nearby, inbox, stream)
+
+
+def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """Wire the service."""
+    database = Database(settings.database_url("matching"))
+    relay = Relay(database.url, settings.kafka_url, service="matching", poll_s=settings.outbox_poll_s)
+    redis, wakeups = store.connect(settings.redis_url), Wakeups(database.url)
+
+    async def database_answers() -> str | None:
+        await database.ping()
+        return None
+
+    async def redis_answers() -> str | None:
+        await redis.ping()
+        return None
+
+    async def outbox_flows() -> str | None:
+        return relay.problem()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        producer = kafka.producer(settings.kafka_url, linger_ms=1, client_id="matching-positions")
+        await producer.start()
+        app.state.parts = Parts(settings, database, redis, producer, wakeups, district(), clock)
+        async with runtime.background() as tasks:
+            tasks.start("relay", relay.run())
+            tasks.start("wakeups", wakeups.run())
+            tasks.start("prune", runtime.prune_forever(database, clock))
+            yield
+        await producer.stop()
+        await redis.aclose()
+        await database.close()
+
+    checks = {"database": database_answers, "redis": redis_answers, "outbox": outbox_flows}
+    app = create_app(
+        "matching",
+        settings,
+        routers=ROUTERS,
+        checks=checks,
+        lifespan=lifespan,
+        description=ABOUT,
+    )
+    app.state.verifier = Verifier(settings)
+    return app
+
+
+if __name__ == "__main__":
+    settings = Settings()
+    serve(build(settings), settings)

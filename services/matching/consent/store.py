@@ -1,0 +1,92 @@
+"""Every SQL statement about consents and the records the law asks for."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.matching.consent.domain import Consent, Purpose
+
+_GET = text("SELECT * FROM consent WHERE citizen_id = :citizen AND purpose = :purpose")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('consent/' || :citizen, 0))")
+_OF = text("SELECT * FROM consent WHERE citizen_id = :citizen ORDER BY purpose")
+_SAVE = text(
+    "INSERT INTO consent (citizen_id, purpose, epoch, terms_version, granted_at, withdrawn_at) "
+    "VALUES (:citizen_id, :purpose, :epoch, :terms_version, :granted_at, :withdrawn_at) "
+    "ON CONFLICT (citizen_id, purpose) DO UPDATE SET epoch = excluded.epoch, terms_version = excluded.terms_version, "
+    "granted_at = excluded.granted_at, withdrawn_at = excluded.withdrawn_at"
+)
+_NOTE = text(
+    "INSERT INTO consent_event (id, citizen_id, purpose, act, epoch, terms_version, at, erased) "
+    "VALUES (:id, :citizen_id, :purpose, :act, :epoch, :terms_version, :at, CAST(:erased AS jsonb))"
+)
+_RECORD = text(
+    "INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at) "
+    "VALUES (:citizen, :act, :how, date_trunc('hour', CAST(:now AS timestamptz)), :times, :now, :now) "
+    "ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at"
+)
+_RECORDS = text(
+    "SELECT act, how, hour, times, first_at, last_at FROM location_record WHERE citizen_id = :citizen "
+    "ORDER BY hour DESC, act LIMIT 500"
+)
+_FORGET = text("DELETE FROM location_record WHERE hour < :before")
+_LAZILY = text("SET LOCAL synchronous_commit = off")
+
+
+def _consent(row: Row[Any]) -> Consent:
+    return Consent(row.citizen_id, row.purpose, row.epoch, row.terms_version, row.granted_at, row.withdrawn_at)
+
+
+async def lock_citizen(tx: AsyncConnection, citizen_id: str) -> None:
+    """One change of a citizen's consent or watch at a time: their events keep their order."""
+    await tx.execute(_LOCK, {"citizen": citizen_id})
+
+
+async def get(tx: AsyncConnection, citizen_id: str, purpose: Purpose) -> Consent | None:
+    row = (await tx.execute(_GET, {"citizen": citizen_id, "purpose": purpose})).first()
+    return None if row is None else _consent(row)
+
+
+async def all_of(tx: AsyncConnection, citizen_id: str) -> list[Consent]:
+    return [_consent(row) for row in await tx.execute(_OF, {"citizen": citizen_id})]
+
+
+async def save(tx: AsyncConnection, consent: Consent) -> None:
+    values = {
+        name: getattr(consent, name)
+        for name in ("citizen_id", "purpose", "epoch", "terms_version", "granted_at", "withdrawn_at")
+    }
+    await tx.execute(_SAVE, values)
+
+
+async def note(
+    tx: AsyncConnection, id_: UUID, consent: Consent, act: str, at: datetime, erased: dict[str, int] | None = None
+) -> None:
+    """Keep that consent was given or withdrawn, and what was erased for it."""
+    await tx.execute(
+        _NOTE,
+        {"id": id_, "citizen_id": consent.citizen_id, "purpose": consent.purpose, "act": act, "epoch": consent.epoch,
+         "terms_version": consent.terms_version, "at": at, "erased": json.dumps(erased)},
+    )  # fmt: skip
+
+
+async def record_use(tx: AsyncConnection, citizen_id: str, act: str, how: str, times: int, now: datetime) -> None:
+    """위치정보법 §16②: that a location was collected, used or provided; never the location. Summed up by the hour.
+
+    Committed without waiting for the disk: a crash may lose the last fraction of a second of counts, never an effect.
+    """
+    await tx.execute(_LAZILY)
+    await tx.execute(_RECORD, {"citizen": citizen_id, "act": act, "how": how, "times": times, "now": now})
+
+
+async def records_of(tx: AsyncConnection, citizen_id: str) -> list[Row[Any]]:
+    return list(await tx.execute(_RECORDS, {"citizen": citizen_id}))
+
+
+async def forget_records(tx: AsyncConnection, now: datetime, kept_days: int) -> None:
+    await tx.execute(_FORGET, {"before": now - timedelta(days=kept_days)})

@@ -1,0 +1,284 @@
+"""One life of the engine on Kafka: fixes by consumer group, postings and watches as state, alerts out, offsets last.
+
+The group shares out the partitions of locations.v1. For each partition it is given, the worker restores the citizens
+before it takes a fix: watches from their compacted topic, what was alerted from alerts.v1 itself, positions from Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError
+
+from services.matching.alerts.wire import AlertWriter
+from services.matching.engine import kernel, replay
+from services.matching.engine.engine import Engine, Match, Rules
+from services.matching.engine.shares import Shares
+from services.matching.engine.state import to_ms
+from services.matching.index import store
+from services.matching.positions.wire import Decoded, decode
+from services.matching.settings import Settings
+from shared import telemetry
+from shared.clock import Clock
+from shared.contracts import Event, Posting, Watch
+from shared.contracts.alert import ALERTS, Cause
+from shared.contracts.location import LOCATIONS
+from shared.contracts.posting import POSTINGS
+from shared.contracts.watch import WATCHES
+from shared.geo import District
+from shared.messaging import dead_letters, kafka
+from shared.messaging.envelope import BadRecordError, open_envelope
+from shared.messaging.progress import Progress
+
+log = structlog.get_logger()
+
+GROUP = "matching-engine"
+POLL_MS = 20
+COMMIT_EVERY_S = 0.2
+
+
+class Session(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One life of the engine: from joining the group to a stop or a fault."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, where: District, progress: Progress, stopping: asyncio.Event
+    ) -> None:
+        self._settings, self._clock, self._progress, self._stopping = settings, clock, progress, stopping
+        rules = Rules(settings.max_accuracy_m, settings.max_speed_m_s, settings.position_ttl_s)
+        self._engine = Engine(where, rules)
+        self._writer = AlertWriter()
+        self._redis = store.connect(settings.redis_url)
+        self._shares = Shares(self._redis, where, settings.position_ttl_s)
+        self._busy = asyncio.Lock()
+        self._owned: set[int] = set()
+        self._arriving: set[int] = set()
+        self._uncommitted: dict[TopicPartition, int] = {}
+        self._limit = dead_letters.Limit(settings.dead_letters_per_minute)
+
+    async def run(self) -> None:
+        """Postings first, whole; then join the group, and take what comes."""
+        self._fixes = kafka.consumer(self._settings.kafka_url, group=GROUP, max_records=self._settings.batch_fixes)
+        self._state = kafka.consumer(self._settings.kafka_url, group=None, max_records=5_000)
+        self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
+        try:
+            await self._producer.start()
+            self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
+            await self._state.start()
+            await self._restore_postings()
+            self._fixes.subscribe([LOCATIONS.name], listener=self)
+            await self._fixes.start()
+            loops = [
+                asyncio.create_task(loop())
+                for loop in (self._take_fixes, self._take_state, self._keep_time, self._keep_index)
+            ]
+            await _first_to_end(loops)
+            await self._commit()
+        finally:
+            for client in (self._fixes, self._state, self._producer):
+                await client.stop()
+            await self._redis.aclose()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """The batch in hand is finished and committed before another worker takes over."""
+        async with self._busy:
+            await self._commit()
+            for partition in {p.partition for p in revoked}:
+                self._owned.discard(partition)
+                self._arriving.discard(partition)
+                self._engine.citizens.forget_partition(partition)
+                self._shares.forget(partition)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._arriving |= {p.partition for p in assigned}
+
+    async def _restore_postings(self) -> None:
+        started, count, now = time.monotonic(), 0, self._clock()
+        async for record in replay.to_end(self._state, self._state.assignment()):
+            if (event := _opened(record)) is not None and isinstance(event, Posting):
+                self._engine.put_posting(event, now, look=False)
+                self._shares.posting(record.partition, event)
+                count += 1
+        log.info("postings_restored", count=count, seconds=round(time.monotonic() - started, 2))
+
+    async def _restore_citizens(self, partitions: set[int]) -> None:
+        """Everything known of the citizens of newly given partitions; then whatever they missed meanwhile is told."""
+        started, now = time.monotonic(), self._clock()
+        watches = {TopicPartition(WATCHES.name, p) for p in partitions}
+        self._state.assign([*(self._state.assignment() - watches), *watches])
+        rows: list[int] = []
+        async for record in replay.to_end(self._state, watches):
+            if (event := _opened(record)) is not None:
+                self._engine_put(event, record.partition, now, look=False)
+        for partition in partitions:
+            self._engine.remember(await replay.alerted(self._settings.kafka_url, partition), partition)
+            for citizen_id, fix in (await store.fixes_of(self._redis, partition, to_ms(now))).items():
+                row = self._engine.citizens.row(citizen_id, partition)
+                if self._engine.restore_position(
+                    row, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.consent_epoch
+                ):
+                    rows.append(row)
+        self._owned |= partitions
+        log.info(
+            "citizens_restored",
+            partitions=len(partitions),
+            positions=len(rows),
+            seconds=round(time.monotonic() - started, 2),
+        )
+        await self._tell(self._engine.look_again(rows, self._clock(), "posting_changed"))
+
+    async def _take_fixes(self) -> None:
+        committed_at = time.monotonic()
+        while not self._stopping.is_set():
+            batch = await self._fixes.getmany(timeout_ms=POLL_MS)
+            async with self._busy:
+                if self._arriving:
+                    arriving, self._arriving = self._arriving, set()
+                    await self._restore_citizens(arriving)
+                owned = {tp: records for tp, records in batch.items() if tp.partition in self._owned}
+                if owned:
+                    await self._apply([record for records in owned.values() for record in records])
+                    self._uncommitted |= {tp: records[-1].offset + 1 for tp, records in owned.items()}
+                if self._uncommitted and time.monotonic() - committed_at > COMMIT_EVERY_S:
+                    await self._commit()
+                    committed_at = time.monotonic()
+            self._progress.seen(self._fixes)
+
+    async def _apply(self, records: list[ConsumerRecord]) -> None:
+        """One batch: positions kept and alerts acknowledged before anything is remembered as done."""
+        decoded = decode(records)
+        for record, reason in decoded.bad:
+            await self._give_up(record, reason)
+        now = self._clock()
+        matches, outcome = self._engine.take(decoded.fixes, now)
+        for code, name in enumerate(kernel.OUTCOMES):
+            if count := int((outcome == code).sum()):
+                telemetry.FIXES.labels(name).inc(count)
+        await asyncio.gather(self._tell(matches, decoded), self._shares.keep(decoded.fixes, outcome))
+
+    async def _take_state(self) -> None:
+        while not self._stopping.is_set():
+            batch = await self._state.getmany(timeout_ms=POLL_MS)
+            if not batch:
+                continue
+            async with self._busy:
+                matches: list[Match] = []
+                for record in (record for records in batch.values() for record in records):
+                    event = _opened(record)
+                    if event is None:
+                        log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
+                        continue
+                    matches += self._engine_put(event, record.partition, self._clock())
+                await self._tell(matches)
+
+    def _engine_put(self, event: Event, partition: int, now: datetime, *, look: bool = True) -> list[Match]:
+        if isinstance(event, Posting):
+            self._shares.posting(partition, event)
+            if event.status == "closed":
+                self._writer.forget(event.id)
+            return self._engine.put_posting(event, now, look=look)
+        if isinstance(event, Watch):
+            if not event.located:
+                self._shares.withdrawn(partition, event.citizen_id)
+            return self._engine.put_watch(event, partition, now, look=look)
+        return []
+
+    async def _keep_time(self) -> None:
+        """Windows that begin by themselves."""
+        while not self._stopping.is_set():
+            await asyncio.sleep(0.1)
+            async with self._busy:
+                await self._tell(self._engine.tick(self._clock()))
+
+    async def _keep_index(self) -> None:
+        """Write what changed to Redis at once; look every so often whether it is all still there."""
+        while not self._stopping.is_set():
+            await self._shares.write(self._owned, to_ms(self._clock()), self._engine)
+            telemetry.INDEX_SIZE.labels("postings").set(self._engine.postings.table.size)
+            telemetry.INDEX_SIZE.labels("cells").set(self._engine.postings.cells.size)
+            telemetry.INDEX_SIZE.labels("citizens").set(self._engine.citizens.table.size)
+            telemetry.INDEX_SIZE.labels("pairs").set(self._engine.pairs.used)
+            await self._shares.changed(self._settings.index_check_s)
+
+    async def _tell(self, matches: list[Match], decoded: Decoded | None = None) -> None:
+        """Produce, and await every acknowledgement. An alert that Kafka took is thereby remembered (replay.alerted)."""
+        if not matches:
+            return
+        now = self._clock()
+        made_at = b'"%s"' % now.isoformat().encode()
+        pending = []
+        for match in matches:
+            watch, posting = self._engine.citizens.watches[match.citizen], self._engine.postings.current[match.posting]
+            if watch is None or posting is None:
+                continue
+            caused = decoded.received_at[match.fix] if decoded is not None else _cause(match.cause, posting, watch, now)
+            dong = self._dong_of(match)
+            key, body, headers = self._writer.record(
+                match,
+                posting,
+                watch,
+                dong=dong,
+                caused_at=b'"%s"' % caused.isoformat().encode(),
+                now=now,
+                made_at=made_at,
+            )
+            pending.append(await self._producer.send(ALERTS.name, body, key=key, headers=headers))
+            telemetry.ALERTS.labels(posting.kind, match.cause).inc()
+        await asyncio.gather(*pending)
+        if decoded is not None:
+            told = self._clock()
+            for match in matches:
+                telemetry.FIX_TO_ALERT_S.observe((told - decoded.received_at[match.fix]).total_seconds())
+
+    def _dong_of(self, match: Match) -> str | None:
+        """The 동 of the posting's place, never of the citizen, unless the posting was aimed at 동 anyway."""
+        return self._shares.dong_name(self._engine.postings.current[match.posting])
+
+    async def _give_up(self, record: ConsumerRecord, reason: str) -> None:
+        if not self._limit.allows():
+            self._progress.halt(f"too many bad fixes; last: {reason}")
+            await self._stopping.wait()
+        error = BadRecordError(reason)
+        await dead_letters.send(self._producer, record, group=GROUP, error=error, attempts=1, now=self._clock())
+        telemetry.DEAD_LETTERED.labels(GROUP, record.topic).inc()
+
+    async def _commit(self) -> None:
+        """Offsets last. A partition lost meanwhile is its new owner's, whose repeats have the same alert ids."""
+        offsets, self._uncommitted = self._uncommitted, {}
+        mine = {tp: offset for tp, offset in offsets.items() if tp in self._fixes.assignment()}
+        if mine:
+            try:
+                await self._fixes.commit(mine)
+            except (CommitFailedError, IllegalStateError) as error:
+                log.warning("commit_refused", group=GROUP, error=type(error).__name__)
+        for tp, offset in mine.items():
+            self._progress.handled(tp, offset)
+
+
+def _cause(cause: Cause, posting: Posting, watch: Watch, now: datetime) -> datetime:
+    return {"posting_changed": posting.changed_at, "watch_changed": watch.changed_at}.get(cause, now)
+
+
+def _opened(record: ConsumerRecord) -> Event | None:
+    """The event of a state topic, or None for a tombstone or a record that is against its contract."""
+    if record.value is None:
+        return None
+    try:
+        return open_envelope(record).data
+    except BadRecordError:
+        return None
+
+
+async def _first_to_end(tasks: list[asyncio.Task[None]]) -> None:
+    """All stop together: when told to, or when one of them fails."""
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()

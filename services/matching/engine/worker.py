@@ -1,0 +1,49 @@
+"""The engine's process: one session after another, until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from services.matching.engine.engine import warm_up
+from services.matching.engine.session import GROUP, Session
+from services.matching.index import store
+from services.matching.settings import Settings
+from shared.clock import Clock, utc_now
+from shared.geo import district
+from shared.messaging.progress import Progress
+from shared.web import Check
+
+log = structlog.get_logger()
+
+RESTART_AFTER_S = 0.5
+FAULTS = (KafkaError, OSError, TimeoutError, *store.FAULTS)
+
+
+class EngineWorker:
+    """Runs until stopped. A fault of Kafka or Redis starts it over from what they keep; nothing is lost by it."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self._settings, self._clock = settings, clock
+        self._stopping = asyncio.Event()
+        self._district = district()
+        self.progress = Progress(GROUP, stale_after_s=settings.stale_after_s)
+        self.checks: dict[str, Check] = {"engine": self._flows}
+        warm_up(self._district)
+
+    async def _flows(self) -> str | None:
+        return self.progress.problem()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, commit, leave the group."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await Session(self._settings, self._clock, self._district, self.progress, self._stopping).run()
+            except FAULTS as error:
+                log.warning("engine_fault", error=type(error).__name__, detail=str(error)[:200])
+                await asyncio.sleep(RESTART_AFTER_S)

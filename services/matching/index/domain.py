@@ -1,0 +1,66 @@
+"""What the index holds of a posting, and what of it is near a point. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.contracts import Posting
+from shared.contracts.base import Kind
+from shared.geo import District, covering_circle, geohash_of, haversine_m
+
+
+@dataclass(frozen=True)
+class IndexedPosting:
+    """A posting as the index keeps it: its JSON, and the geohash cells that it touches."""
+
+    id: str
+    document: bytes
+    cells: tuple[str, ...]
+
+
+def cells_of(posting: Posting, district: District) -> set[int]:
+    """Every cell that the posting's circles or 행정동 touch."""
+    circles = (cell for c in posting.where.circles for cell in covering_circle(c.lat, c.lon, c.radius_m))
+    areas = (cell for code in posting.where.dongs if code in district.by_code for cell in district.by_code[code].cells)
+    return {*circles, *areas}
+
+
+def indexed(posting: Posting, district: District) -> IndexedPosting:
+    cells = tuple(sorted(geohash_of(cell) for cell in cells_of(posting, district)))
+    return IndexedPosting(str(posting.id), posting.model_dump_json().encode(), cells)
+
+
+@dataclass(frozen=True)
+class Near:
+    """An open posting near a point: its nearest place and the straight-line distance, or the 행정동 that holds the point."""
+
+    posting: Posting
+    distance_m: float | None
+    lat: float | None
+    lon: float | None
+    dong: str | None
+
+
+def near(
+    postings: list[Posting],
+    lat: float,
+    lon: float,
+    radius_m: float,
+    kinds: frozenset[Kind],
+    district: District,
+    now: datetime,
+) -> list[Near]:
+    """What is open within `radius_m` (the rim is inside), nearest first; what concerns one's own 동 comes after."""
+    here = district.dong_at(lat, lon)
+    found = []
+    for posting in postings:
+        if posting.status != "open" or posting.expires_at <= now or posting.kind not in kinds:
+            continue
+        distances = [(haversine_m(lat, lon, c.lat, c.lon), c) for c in posting.where.circles]
+        nearest = min(distances, key=lambda pair: pair[0], default=None)
+        if nearest is not None and nearest[0] <= radius_m:
+            found.append(Near(posting, nearest[0], nearest[1].lat, nearest[1].lon, None))
+        elif here is not None and {here.code, here.old_code} & set(posting.where.dongs):
+            found.append(Near(posting, None, None, None, here.name))
+    return sorted(found, key=lambda n: (n.distance_m is None, n.distance_m or 0.0, str(n.posting.id)))

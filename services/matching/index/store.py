@@ -1,0 +1,151 @@
+"""The Redis index: which postings touch a geohash cell, what each posting shows, and where citizens last were.
+
+Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any time (M11).
+
+    cell:{<geohash6>}          hash    posting id → packed shape (what decides distance without a second look-up)
+    posting:<id>               string  the posting as JSON, with the cells it is in
+    at:{<partition>}:<slot>    hash    citizen → packed fix; a slot is five minutes of event time and expires by itself
+    whole:{<partition>}        string  present while that partition's share of the index is complete
+"""
+# Commands queued on a pipeline return nothing to await, though their types say so.
+# mypy: disable-error-code="unused-awaitable"
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from services.matching.index.domain import IndexedPosting
+
+SLOT_MS = 300_000
+SLOTS_KEPT = 3
+FIX = struct.Struct("<dddqi")
+CHUNK = 500
+FAULTS = (RedisConnectionError, RedisTimeoutError, OSError)
+
+
+def connect(url: str) -> Redis:
+    """A client that waits for a free connection instead of failing, and rides out a restart."""
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=20, timeout=5, socket_timeout=5, socket_connect_timeout=5, health_check_interval=10,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), 3), retry_on_error=[RedisConnectionError, RedisTimeoutError],
+    )  # fmt: skip
+    return Redis(connection_pool=pool)
+
+
+def cell_key(geohash: str) -> str:
+    return f"cell:{{{geohash}}}"
+
+
+def posting_key(posting_id: UUID | str) -> str:
+    return f"posting:{posting_id}"
+
+
+def slot_key(partition: int, slot: int) -> str:
+    return f"at:{{{partition}}}:{slot}"
+
+
+def whole_key(partition: int) -> str:
+    return f"whole:{{{partition}}}"
+
+
+async def put_postings(redis: Redis, postings: Sequence[IndexedPosting], gone: Iterable[tuple[str, str]] = ()) -> None:
+    """Write postings to every cell they touch. `gone` are (posting id, geohash) entries that no longer hold."""
+    for start in range(0, len(postings), CHUNK):
+        pipe = redis.pipeline(transaction=False)
+        for posting in postings[start : start + CHUNK]:
+            pipe.set(posting_key(posting.id), posting.document)
+            for cell in posting.cells:
+                pipe.sadd(cell_key(cell), posting.id)
+        await pipe.execute()
+    await _drop_entries(redis, gone)
+
+
+async def drop_posting(redis: Redis, posting_id: str, cells: Iterable[str]) -> None:
+    await redis.delete(posting_key(posting_id))
+    await _drop_entries(redis, [(posting_id, cell) for cell in cells])
+
+
+async def _drop_entries(redis: Redis, gone: Iterable[tuple[str, str]]) -> None:
+    pipe = redis.pipeline(transaction=False)
+    for posting_id, cell in gone:
+        pipe.srem(cell_key(cell), posting_id)
+    await pipe.execute()
+
+
+async def postings_touching(redis: Redis, cells: Sequence[str]) -> list[bytes]:
+    """The documents of all postings that touch one of the cells: two round trips, however many."""
+    pipe = redis.pipeline(transaction=False)
+    for cell in cells:
+        pipe.smembers(cell_key(cell))
+    ids = {id_ for members in await pipe.execute() for id_ in members}
+    if not ids:
+        return []
+    pipe = redis.pipeline(transaction=False)
+    for id_ in sorted(ids):
+        pipe.get(posting_key(id_.decode()))
+    return [document for document in await pipe.execute() if document is not None]
+
+
+@dataclass(frozen=True)
+class StoredFix:
+    """Where a citizen was."""
+
+    lat: float
+    lon: float
+    accuracy_m: float
+    observed_ms: int
+    consent_epoch: int
+
+    def pack(self) -> bytes:
+        return FIX.pack(self.lat, self.lon, self.accuracy_m, self.observed_ms, self.consent_epoch)
+
+
+async def put_fixes(redis: Redis, fixes: dict[tuple[int, int], dict[str, bytes]], ttl_s: float) -> None:
+    """Packed fixes by (partition, slot) and citizen. A slot outlives the time for which its fixes match, and no more."""
+    pipe = redis.pipeline(transaction=False)
+    for (partition, slot), packed in fixes.items():
+        pipe.hset(slot_key(partition, slot), items=[part for pair in packed.items() for part in pair])
+        pipe.expire(slot_key(partition, slot), int(ttl_s + 2 * SLOT_MS / 1000))
+    await pipe.execute()
+
+
+async def fixes_of(redis: Redis, partition: int, now_ms: int) -> dict[str, StoredFix]:
+    """The newest fix of every citizen of a partition that may still match."""
+    newest = now_ms // SLOT_MS + 1
+    found: dict[str, StoredFix] = {}
+    for slot in range(newest - SLOTS_KEPT - 1, newest + 1):
+        kept: dict[bytes, bytes] = await redis.hgetall(slot_key(partition, slot))  # type: ignore[assignment]
+        for citizen, packed in kept.items():
+            found[citizen.decode()] = StoredFix(*FIX.unpack(packed))
+    return found
+
+
+async def forget_citizen(redis: Redis, partition: int, citizen_id: str, now_ms: int) -> int:
+    """Erase a citizen's fixes from every slot that may hold one; returns how many there were."""
+    newest = now_ms // SLOT_MS + 1
+    pipe = redis.pipeline(transaction=False)
+    for slot in range(newest - SLOTS_KEPT - 3, newest + 1):
+        pipe.hdel(slot_key(partition, slot), citizen_id)
+    return sum(await pipe.execute())
+
+
+async def shares_missing(redis: Redis, partitions: Iterable[int]) -> list[int]:
+    """Partitions whose share of the index is not known to be whole: Redis was emptied, or never filled."""
+    wanted = sorted(partitions)
+    pipe = redis.pipeline(transaction=False)
+    for partition in wanted:
+        pipe.exists(whole_key(partition))
+    return [p for p, present in zip(wanted, await pipe.execute(), strict=True) if not present]
+
+
+async def mark_whole(redis: Redis, partition: int) -> None:
+    await redis.set(whole_key(partition), b"1")

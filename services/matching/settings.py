@@ -1,0 +1,28 @@
+"""Settings of matching."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.settings import PlatformSettings
+
+
+class Settings(PlatformSettings):
+    """The product's defaults (†) are here, not in code."""
+
+    max_accuracy_m: float = Field(200.0, gt=0, description="a fix less accurate than this moves nothing (M1)")
+    max_speed_m_s: float = Field(70.0, gt=0, description="a fix that implies more speed moves nothing (M1)")
+    position_ttl_s: float = Field(600.0, gt=0, description="a position older than this no longer matches (M3)")
+    batch_fixes: int = Field(4_000, ge=1, le=50_000, description="most fixes that the engine takes at once")
+    index_check_s: float = Field(
+        1.0, gt=0, description="how often the worker looks whether the Redis index is still whole"
+    )
+    stream_heartbeat_s: float = Field(
+        15.0, gt=0, description="a comment on an idle live stream, so that proxies keep it open"
+    )
+    max_streams_per_citizen: int = Field(
+        5, ge=1, description="live streams one citizen may hold open at once per process"
+    )
+    records_kept_days: int = Field(
+        184, ge=1, description="how long records of collection and use are kept (위치정보법 §16②)"
+    )

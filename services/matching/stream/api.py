@@ -1,0 +1,98 @@
+"""The live stream: Server-Sent Events of one's own alerts, resumed by Last-Event-ID without loss or repeat."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request
+from sqlalchemy import Row
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from services.matching.alerts import store
+from services.matching.alerts.models import InboxItem
+from services.matching.parts import Parts, UseParts
+from shared import telemetry
+from shared.auth import Citizen
+from shared.web.problems import Problem, invalid
+
+router = APIRouter(prefix="/stream", tags=["실시간 stream"])
+
+LATELY = timedelta(seconds=20)
+REMEMBERED = 2_000
+
+
+@router.get("", summary="실시간 알림 Live alerts (text/event-stream)", response_class=EventSourceResponse)
+async def open_stream(
+    request: Request,
+    citizen: Citizen,
+    parts: UseParts,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID")] = None,
+) -> EventSourceResponse:
+    """Events named `alert` carry an InboxItem; the same id comes again when its state changes (수정됨, 마감)."""
+    if last_event_id is not None and not (last_event_id.isdecimal() and len(last_event_id) < 19):
+        raise invalid("header.Last-Event-ID", "event-id", "not an id of this stream")
+    if parts.wakeups.open_of(citizen.subject) >= parts.settings.max_streams_per_citizen:
+        raise Problem(
+            429,
+            "too-many-streams",
+            "열린 화면이 너무 많습니다 / Too many live streams open",
+            headers={"Retry-After": "30"},
+        )
+    after = None if last_event_id is None else int(last_event_id)
+    return EventSourceResponse(
+        _events(parts, citizen.subject, after), ping=int(parts.settings.stream_heartbeat_s),
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )  # fmt: skip
+
+
+async def _events(parts: Parts, citizen_id: str, after: int | None) -> AsyncIterator[ServerSentEvent]:
+    """A new stream begins now (the inbox has what was before); a resumed one after the event that was seen last."""
+    telemetry.STREAMS_OPEN.inc()
+    try:
+        with parts.wakeups.waiting(citizen_id) as changed:
+            cursor = _Cursor(after if after is not None else await _now(parts, citizen_id), resumed=after is not None)
+            yield ServerSentEvent(event="hello", id=str(cursor.change), data="{}", retry=2_000)
+            while True:
+                changed.clear()
+                for row in cursor.fresh(await _read(parts, citizen_id, cursor.change)):
+                    yield ServerSentEvent(
+                        event="alert", id=str(cursor.change), data=InboxItem.of(row).model_dump_json()
+                    )
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(changed.wait(), parts.settings.stream_heartbeat_s)
+    finally:
+        telemetry.STREAMS_OPEN.dec()
+
+
+class _Cursor:
+    """Where a stream is. A change with a lower number may become visible later, so recent ones are read twice."""
+
+    def __init__(self, change: int, *, resumed: bool) -> None:
+        self.change, self._first, self._sent = change, change, dict[int, None]()
+        self._resumed = resumed
+
+    def fresh(self, rows: list[Row[Any]]) -> list[Row[Any]]:
+        return [row for row in rows if self._take(row.change)]
+
+    def _take(self, change: int) -> bool:
+        if change in self._sent or change <= self._first:
+            return False
+        self._sent[change] = None
+        if len(self._sent) > REMEMBERED:
+            del self._sent[next(iter(self._sent))]
+        self.change = max(self.change, change)
+        return True
+
+
+async def _now(parts: Parts, citizen_id: str) -> int:
+    async with parts.database.transaction() as tx:
+        return await store.last_change(tx, citizen_id)
+
+
+async def _read(parts: Parts, citizen_id: str, change: int) -> list[Row[Any]]:
+    async with parts.database.transaction() as tx:
+        return await store.since(tx, citizen_id, change, parts.clock() - LATELY)

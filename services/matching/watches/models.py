@@ -1,0 +1,61 @@
+"""What the API of watches takes and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from shared.contracts import Watch
+from shared.contracts.base import Kind, Slug, Window
+from shared.contracts.posting import MAX_RADIUS_M
+from shared.contracts.watch import QuietHours, WeeklyWindow
+from shared.web.bodies import Body
+
+Channel = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class WatchBody(Body):
+    """All of a citizen's settings; what is left out takes its default."""
+
+    paused: bool = Field(False, description="알림 멈춤: nothing is told, consent stays")
+    kinds: tuple[Kind, ...] = ("job", "space", "notice")
+    interests: Annotated[tuple[Slug, ...], Field(max_length=50)] = ()
+    radius_m: int = Field(700, ge=50, le=MAX_RADIUS_M, description="metres; 700 is a ten-minute walk")
+    birth_year: int | None = Field(None, ge=1900, le=2100)
+    windows: Annotated[tuple[Window, ...], Field(max_length=50)] = ()
+    weekly: Annotated[tuple[WeeklyWindow, ...], Field(max_length=50)] = ()
+    quiet: QuietHours | None = None
+    muted_channels: Annotated[tuple[Channel, ...], Field(max_length=200)] = ()
+    muted_postings: Annotated[tuple[UUID, ...], Field(max_length=500)] = ()
+
+    @model_validator(mode="after")
+    def windows_are_forward(self) -> Self:
+        for window in self.windows:
+            if window.ends_at <= window.starts_at:
+                raise ValueError("a window ends after it starts")
+        return self
+
+
+class WatchView(BaseModel):
+    """The settings in force, and whether matching may act on a position at all."""
+
+    version: int
+    located: bool
+    paused: bool
+    kinds: tuple[Kind, ...]
+    interests: tuple[str, ...]
+    radius_m: int
+    birth_year: int | None
+    windows: tuple[Window, ...]
+    weekly: tuple[WeeklyWindow, ...]
+    quiet: QuietHours | None
+    muted_channels: tuple[str, ...]
+    muted_postings: tuple[UUID, ...]
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, watch: Watch) -> WatchView:
+        return cls.model_validate(watch.model_dump(include=set(cls.model_fields)))

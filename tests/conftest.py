@@ -25,6 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where Kafka, PostgreSQL and Redis run, unless GWANGSAN_KAFKA_URL, _POSTGRES_URL and _REDIS_URL name them",
     )
+    parser.addoption(
+        "--outage-s", type=float, default=6.0, help="how long Kafka is down in the outage test (30 to be thorough)"
+    )
 
 
 @pytest_asyncio.fixture(scope="session")

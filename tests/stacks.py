@@ -54,10 +54,11 @@ def open_stack(kind: str) -> Iterator[Addresses]:
 
 
 @contextmanager
-def embedded() -> Iterator[tuple[Addresses, Fleet]]:
-    """The embedded three alone, on free ports, in a folder that is deleted. The fleet kills and starts each by name.
+def embedded(*names: str) -> Iterator[tuple[Addresses, Fleet]]:
+    """The embedded kafka, postgres and redis (or those named) alone, on free ports, in a folder that is deleted.
 
-    Not `deploy.local.stack.running`: no service's migration should be able to break the tests of another.
+    The fleet kills and starts each by name. Not `deploy.local.stack.running`: no service's migration should be able to
+    break the tests of another.
     """
     place = Home(Path(tempfile.mkdtemp(prefix="gwangsan-tests-")).resolve())
     place.prepare()
@@ -66,8 +67,8 @@ def embedded() -> Iterator[tuple[Addresses, Fleet]]:
         taken.append(ports.pick(None, taken))
     kafka, postgres = Kafka(place, taken[0], taken[1], Quiet()), Postgres(place, taken[2], Quiet())
     redis = Redis(place, taken[3])
-    steps = [kafka.process(), postgres.process(), redis.process()]
-    fleet = Fleet(place, steps, Quiet(), lambda: _record(place, fleet))
+    steps = [part.process() for part in (kafka, postgres, redis)]
+    fleet = Fleet(place, [s for s in steps if not names or s.name in names], Quiet(), lambda: _record(place, fleet))
     try:
         with sweeping(place):
             try:

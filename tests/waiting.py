@@ -6,19 +6,23 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 LOOK_EVERY_S = 0.02
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], deadline_s: float = 10.0, *, what: str = "") -> T:
+@overload
+async def until(condition: Callable[[], Awaitable[T | None]], deadline_s: float = ..., *, what: str = ...) -> T: ...
+@overload
+async def until(condition: Callable[[], T | None], deadline_s: float = ..., *, what: str = ...) -> T: ...
+async def until(condition: Callable[[], Any], deadline_s: float = 10.0, *, what: str = "") -> Any:
     """The condition's first true value; fails when the deadline passes without one, telling the last value."""
     ends = time.monotonic() + deadline_s
     while True:
         outcome = condition()
-        value: T = await outcome if inspect.isawaitable(outcome) else outcome
+        value = await outcome if inspect.isawaitable(outcome) else outcome
         if value:
             return value
         if time.monotonic() > ends:

@@ -24,7 +24,10 @@ _WAKE = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 async def emit(tx: AsyncConnection, event: Event, *, source: str, now: datetime, event_id: UUID | None = None) -> UUID:
-    """Write the event in the caller's transaction. Returns the event's id. The aggregate is the event's topic key."""
+    """Write the event in the caller's transaction. Returns the event's id. The aggregate is the event's topic key.
+
+    Change (and so lock) the aggregate's row first: of two writers the one that commits first must also emit first.
+    """
     event_id = event_id or uuid4()
     headers = headers_of(event, event_id=event_id, source=source, time=now)
     await tx.execute(
@@ -74,19 +77,3 @@ async def depth(connection: asyncpg.Connection) -> tuple[int, float]:
         "SELECT count(*) AS n, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) AS age_s FROM outbox"
     )
     return int(row["n"]), float(row["age_s"])
-
-
-def waves(rows: list[Row]) -> list[list[Row]]:
-    """Split rows so that a wave holds each aggregate once, and an aggregate's events stay in order over the waves.
-
-    A wave is sent only after the one before was acknowledged, so a failed event can never be overtaken by its successor.
-    """
-    result: list[list[Row]] = []
-    seen: dict[str, int] = {}
-    for row in rows:
-        nth = seen.get(row.aggregate_id, 0)
-        seen[row.aggregate_id] = nth + 1
-        if nth == len(result):
-            result.append([])
-        result[nth].append(row)
-    return result

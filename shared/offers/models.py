@@ -16,9 +16,9 @@ from shared.web.bodies import Body, Latitude, Longitude, Number
 
 Headline = Annotated[str, StringConstraints(min_length=2, max_length=200, strip_whitespace=True)]
 Description = Annotated[str, StringConstraints(max_length=5_000, strip_whitespace=True)]
-Radius = Annotated[int, Number, Field(ge=50, le=MAX_RADIUS_M, description="metres; 700 is a ten-minute walk")]
+Radius = Annotated[int, Field(ge=50, le=MAX_RADIUS_M, description="metres; 700 is a ten-minute walk"), Number]
 Interests = Annotated[tuple[Slug, ...], Field(max_length=20)]
-Krw = Annotated[int, Number, Field(ge=0, le=10_000_000)]
+Krw = Annotated[int, Field(ge=0, le=10_000_000), Number]
 
 
 class PlaceBody(Body):

@@ -49,6 +49,7 @@ def create_app(
         version="1",
         description=description,
         lifespan=whole_life,
+        responses=problems.DOCUMENTED,
         docs_url=None,
         redoc_url=None,
         servers=[{"url": f"/api/{service}"}],  # the gateway strips this prefix

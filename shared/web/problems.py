@@ -23,6 +23,35 @@ STATUS_SLUGS = {
     428: "precondition-required", 429: "too-many-requests", 503: "unavailable",
 }  # fmt: skip
 
+_TEXT = {"type": "string"}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "RFC 9457 problem details; `errors` name each field and the rule it breaks",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status"],
+                    "properties": {
+                        "type": {"type": "string", "format": "uri"},
+                        "title": _TEXT,
+                        "status": {"type": "integer"},
+                        "detail": _TEXT,
+                        "errors": {
+                            "type": "array",
+                            "items": {
+                                "type": "object",
+                                "required": ["field", "rule", "detail"],
+                                "properties": {"field": _TEXT, "rule": _TEXT, "detail": _TEXT},
+                            },
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
 
 class Problem(Exception):  # noqa: N818
     """Raise to answer with a problem. `slug` is its stable name; `extra` are further members, such as `errors`."""

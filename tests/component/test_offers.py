@@ -279,3 +279,17 @@ async def _unready(desk: Desk) -> dict[str, Any]:
     answer = await desk.http.get("/readyz")
     found: dict[str, Any] = answer.json() if answer.status_code == 503 else {}
     return found
+
+
+async def test_the_api_page_tells_of_problems_and_limits_as_they_are(desk: Desk) -> None:
+    page = (await desk.http.get("/openapi.json")).json()
+    for operations in page["paths"].values():
+        for operation in operations.values():
+            assert list(operation["responses"]["4XX"]["content"]) == ["application/problem+json"]
+            assert "422" not in operation["responses"]
+    assert page["servers"] == [{"url": f"/api/{desk.service.name}"}]
+    radius = {"minimum": 50, "maximum": 2_000, "default": 700}
+    drafts = [
+        schema["properties"] for schema in page["components"]["schemas"].values() if "radius_m" in schema["properties"]
+    ]
+    assert any(radius.items() <= fields["radius_m"].items() for fields in drafts)

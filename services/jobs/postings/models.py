@@ -11,8 +11,8 @@ from services.jobs.postings.domain import JobPosting, PayPer, Terms
 from shared.offers.models import Description, Headline, Interests, Krw, OfferView, PlaceBody, Radius, about
 from shared.web.bodies import Body, Edit, Moment, Number, YesNo
 
-Slots = Annotated[int, Number, Field(ge=1, le=1_000)]
-Age = Annotated[int, Number, Field(ge=0, le=120)]
+Slots = Annotated[int, Field(ge=1, le=1_000), Number]
+Age = Annotated[int, Field(ge=0, le=120), Number]
 
 
 class PayBody(Body):

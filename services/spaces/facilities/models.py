@@ -11,7 +11,7 @@ from services.spaces.facilities.domain import PricePer, Space, SpaceKind, Terms,
 from shared.offers.models import Description, Headline, Interests, Krw, OfferView, PlaceBody, Radius, about
 from shared.web.bodies import Body, Edit, Moment, Number
 
-Capacity = Annotated[int, Number, Field(ge=1, le=10_000, description="how many people at once")]
+Capacity = Annotated[int, Field(ge=1, le=10_000, description="how many people at once"), Number]
 Accessibility = Annotated[
     str,
     StringConstraints(min_length=1, max_length=1_000, strip_whitespace=True),

@@ -33,13 +33,17 @@ def up(
 
 
 @app.command()
-def down() -> None:
+def down(
+    erase: Annotated[
+        bool, typer.Option("--erase", help="Delete the data too: the next start is the first one.")
+    ] = False,
+) -> None:
     """전체를 끕니다. 자료는 남습니다. Stop everything; the data stays."""
     from deploy.local import supervise
     from deploy.local.home import default_home
     from deploy.local.screen import Screen
 
-    raise typer.Exit(supervise.down(default_home(), Screen()))
+    raise typer.Exit(supervise.down(default_home(), Screen(), erase=erase))
 
 
 @app.command()

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 from deploy.local import artifacts
 from deploy.local.home import ROOT, Home
@@ -33,16 +31,7 @@ class Gateway:
         env["GWANGSAN_SITE"] = f"http://:{self.port}"
         env["GWANGSAN_BIND"] = "127.0.0.1"
         env["GWANGSAN_WEB"] = str(ROOT / "web")
-        env["GWANGSAN_DOCS_ASSETS"] = str(docs_assets())
         folder = self.home.folder / "caddy"
         env |= {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "HOME": str(folder)}
         folder.mkdir(parents=True, exist_ok=True)
         return Launch((str(artifacts.caddy()), "run", "--config", str(CADDYFILE), "--adapter", "caddyfile"), env)
-
-
-def docs_assets() -> Path:
-    """The API reference's script and style come in a wheel, so that the page needs no other host."""
-    found = find_spec("fastapi_offline")
-    if found is None or found.origin is None:
-        return ROOT / "web" / "docs"
-    return Path(found.origin).parent / "static"

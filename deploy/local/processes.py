@@ -14,7 +14,7 @@ from deploy.local.home import ROOT
 from deploy.local.probes import Probe
 
 LOG_KEPT_BYTES = 10_000_000
-POLL_S = 0.05
+POLL_S = (0.02, 0.25)  # the first pause between two probes and the longest: each costs the starting process time
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,15 @@ class Child:
     def await_ready(self, cancelled: Event) -> None:
         """Returns when the probe is content; raises when the child dies or its time is over."""
         deadline = time.monotonic() + self.process.ready_s
+        pause, longest = POLL_S
         while (missing := self.process.ready()) is not None:
             if self.exit_code is not None:
                 raise self.died()
             if time.monotonic() > deadline:
                 raise self._late(missing)
-            if cancelled.wait(POLL_S):
+            if cancelled.wait(pause):
                 raise Cancelled
+            pause = min(longest, pause * 1.3)
         if self.exit_code is not None:
             raise self.died()
 

@@ -30,8 +30,8 @@ def figures(found: state.State | None) -> dict[str, Any]:
     """The same as JSON: memory in MiB, age in seconds."""
     if found is None:
         return {"status": "stopped", "processes": {}}
-    processes = {"supervisor": found.supervisor, **found.processes}
-    rows = {name: _figures(process) for name, process in processes.items()}
+    rows = {"supervisor": _figures(found.supervisor, descendants=False)}
+    rows |= {name: _figures(process, descendants=True) for name, process in found.processes.items()}
     memory = round(sum(row["memory_mib"] for row in rows.values()), 1)
     return {
         "status": found.status,
@@ -42,7 +42,7 @@ def figures(found: state.State | None) -> dict[str, Any]:
     }
 
 
-def _figures(process: state.Recorded) -> dict[str, Any]:
+def _figures(process: state.Recorded, *, descendants: bool) -> dict[str, Any]:
     import psutil
 
     row: dict[str, Any] = {
@@ -55,7 +55,8 @@ def _figures(process: state.Recorded) -> dict[str, Any]:
     if row["alive"]:
         try:
             found = psutil.Process(process.pid)
-            memory = _own_memory(found) + sum(_own_memory(child) for child in found.children(recursive=True))
+            below = found.children(recursive=True) if descendants else []
+            memory = sum(_own_memory(one) for one in (found, *below))
         except psutil.NoSuchProcess:
             row["alive"] = False
     return {**row, "memory_mib": round(memory / 2**20, 1), "age_s": round(time.time() - process.created)}

@@ -1,7 +1,9 @@
 """`./dev up`: starts the stack, restarts what dies, stops everything in order."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -9,6 +11,7 @@ from threading import Event, Thread
 from types import FrameType
 
 from deploy.local import state
+from deploy.local.accounts import data_folder, unprivileged
 from deploy.local.errors import LocalError
 from deploy.local.home import Home
 from deploy.local.processes import Cancelled, Child
@@ -108,29 +111,34 @@ def up(home: Home, screen: Screen) -> int:
     return 1 if supervisor.fatal else 0
 
 
-def down(home: Home, screen: Screen, within_s: float = 60.0) -> int:
+def down(home: Home, screen: Screen, *, erase: bool = False, within_s: float = 60.0) -> int:
     """Ask the supervisor to stop and wait; without one, end what it left."""
     running = state.running(home)
     if running is None:
         left = state.end_orphans(home)
         screen.say(f"꺼져 있습니다. Not running.{' Ended: ' + ', '.join(left) if left else ''}")
-        return 0
+    else:
+        _ask_to_stop(running, within_s)
+        screen.say("✓ 멈췄습니다. Stopped.")
+    if erase:
+        for folder in (data_folder(home.folder, unprivileged()), home.folder / "kafka", home.folder / "logs"):
+            shutil.rmtree(folder, ignore_errors=True)
+        screen.say("✓ 자료를 지웠습니다. The data is deleted.")
+    return 0
+
+
+def _ask_to_stop(running: state.State, within_s: float) -> None:
     os.kill(running.supervisor.pid, signal.SIGTERM)
     deadline = time.monotonic() + within_s
     while running.supervisor.alive():
         if time.monotonic() > deadline:
-            raise LocalError(
-                "스택이 제때 멈추지 않았습니다.", f"The stack (pid {running.supervisor.pid}) did not stop in time."
-            )
+            pid = running.supervisor.pid
+            raise LocalError("스택이 제때 멈추지 않았습니다.", f"The stack (pid {pid}) did not stop in time.")
         time.sleep(0.05)
-    screen.say("✓ 멈췄습니다. Stopped.")
-    return 0
 
 
 def detached(home: Home, screen: Screen) -> int:
     """Start the supervisor in the background, show what it says until it is ready or has failed."""
-    import subprocess
-
     running = state.running(home)
     if running is not None:
         screen.already(running)

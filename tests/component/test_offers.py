@@ -1,33 +1,19 @@
-"""What holds for jobs, spaces and notices alike, each on its real database: rows, events, keys, versions, pages."""
+"""What holds for jobs, spaces and notices alike, each on its real database: rows, events, versions, whose they are."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
-from tests.conftest import SettingsFor
-from tests.databases import Databases
-from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, PUBLISHERS, Desk, Service, open_desk, problem
+from tests.issuer import token
+from tests.publishers import Desk, problem
 from tests.waiting import until
 
 pytestmark = pytest.mark.component
-
-
-@pytest_asyncio.fixture(scope="module", params=PUBLISHERS, ids=lambda service: service.name)
-async def desk(
-    request: pytest.FixtureRequest, databases: Databases, issuer: Issuer, settings_for: SettingsFor
-) -> AsyncIterator[Desk]:
-    service: Service = request.param
-    settings = settings_for(service.settings, kafka_url=NOBODY_LISTENS)
-    async with open_desk(service, databases, issuer, settings) as open_:
-        yield open_
 
 
 async def test_what_is_posted_is_kept_told_and_found(desk: Desk) -> None:
@@ -127,6 +113,19 @@ async def test_a_citizen_does_not_write(desk: Desk) -> None:
         problem(answer, 403, "forbidden")
 
 
+@pytest.mark.parametrize(
+    ("institution", "status", "slug"),
+    [(None, 403, "no-institution"), ("가" * 101, 401, "unauthenticated"), (["수완동"], 401, "unauthenticated"),
+     ("수완\0동", 401, "unauthenticated"), ("", 401, "unauthenticated")],
+)  # fmt: skip
+async def test_an_officer_is_of_an_institution_that_can_be_named(
+    desk: Desk, institution: object, status: int, slug: str
+) -> None:
+    bearer = {"Authorization": f"Bearer {token(desk.issuer, 'officer:수완동', institution=institution)}"}
+    headers = bearer | {"Idempotency-Key": uuid4().hex}
+    problem(await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers), status, slug)
+
+
 async def test_another_institutions_officer_changes_nothing(desk: Desk) -> None:
     made = await desk.opened()
     problem(await desk.edit(made["id"], {"headline": "우리 것"}, 1, as_="officer:첨단1동"), 403, "not-yours")
@@ -143,129 +142,6 @@ async def test_what_is_not_there_is_not_found(desk: Desk) -> None:
     problem(await desk.get("not-a-uuid"), 422, "invalid")
     problem(await desk.http.get("/nowhere"), 404, "not-found")
     problem(await desk.http.delete(f"{desk.service.path}/{missing}"), 405, "method-not-allowed")
-
-
-async def test_a_repeated_request_is_answered_alike_and_takes_effect_once(desk: Desk) -> None:
-    draft, key, before = desk.service.draft(), uuid4().hex, await desk.waiting()
-    first, second = await desk.post(draft, key=key), await desk.post(draft, key=key)
-    assert (first.status_code, second.status_code) == (201, 201)
-    assert second.json() == first.json()
-    assert second.headers["Idempotent-Replayed"] == "true"
-    assert all(second.headers[name] == first.headers[name] for name in ("ETag", "Location"))
-    assert await desk.waiting() == before + 1
-
-
-async def test_a_repeated_end_is_answered_alike(desk: Desk) -> None:
-    made, key = await desk.opened(), uuid4().hex
-    first, second = await desk.end(made["id"], key=key), await desk.end(made["id"], key=key)
-    assert second.json() == first.json()
-    assert second.headers["Idempotent-Replayed"] == "true"
-    assert len(await desk.events(made["id"])) == 2
-
-
-async def test_one_key_is_for_one_request(desk: Desk) -> None:
-    draft, key = desk.service.draft(), uuid4().hex
-    made = (await desk.post(draft, key=key)).json()
-    (error,) = problem(await desk.post({**draft, "headline": "다른 것"}, key=key), 422, "idempotency-key-reused")
-    assert (error["field"], error["rule"]) == ("header.Idempotency-Key", "idempotency-key-reused")
-    problem(await desk.end(made["id"], key=key), 422, "idempotency-key-reused")
-    assert (await desk.get(made["id"])).json() == made
-
-
-async def test_a_key_belongs_to_its_officer(desk: Desk) -> None:
-    draft, key = desk.service.draft(), uuid4().hex
-    first, second = await desk.post(draft, key=key), await desk.post(draft, key=key, as_="officer:첨단1동")
-    assert (first.json()["institution"], second.json()["institution"]) == ("수완동", "첨단1동")
-
-
-async def test_concurrent_requests_with_one_key_make_one_posting(desk: Desk) -> None:
-    draft, key, before = desk.service.draft(), uuid4().hex, await desk.waiting()
-    answers = await asyncio.gather(*(desk.post(draft, key=key) for _ in range(8)))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json()["id"] for answer in answers}) == 1
-    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 7
-    assert await desk.waiting() == before + 1
-
-
-async def test_a_refused_request_does_not_use_up_its_key(desk: Desk) -> None:
-    key = uuid4().hex
-    problem(await desk.post(desk.service.draft(expires_at="2020-01-01T00:00:00Z"), key=key), 422, "invalid")
-    assert (await desk.post(key=key)).status_code == 201
-
-
-@pytest.mark.parametrize("key", [None, "short", "k" * 201])
-async def test_a_key_is_needed_and_of_a_sensible_length(desk: Desk, key: str | None) -> None:
-    headers = desk.bearer("officer:수완동") | ({} if key is None else {"Idempotency-Key": key})
-    answer = await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers)
-    (error,) = problem(answer, 422, "invalid")
-    assert error["field"] == "header.Idempotency-Key"
-
-
-async def test_pages_are_stable_while_others_post(desk: Desk) -> None:
-    officer = f"officer:{uuid4().hex}"
-    ids = [(await desk.opened(as_=officer))["id"] for _ in range(7)]
-    seen, cursor = [], None
-    for _ in range(10):
-        query = {"institution": officer[8:], "limit": 3} | ({"cursor": cursor} if cursor else {})
-        page = (await desk.page(**query)).json()
-        seen += [item["id"] for item in page["items"]]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            break
-        await desk.opened(as_=officer)
-    assert seen == ids[::-1]
-
-
-async def test_a_full_last_page_says_that_it_is_the_last(desk: Desk) -> None:
-    officer = f"officer:{uuid4().hex}"
-    for _ in range(3):
-        await desk.opened(as_=officer)
-    page = (await desk.page(institution=officer[8:], limit=3)).json()
-    assert (len(page["items"]), page["next_cursor"]) == (3, None)
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"cursor": "nonsense"}, {"cursor": ""}, {"cursor": "W10"}, {"cursor": "bnVsbA"}, {"cursor": "한글"}, {"cursor": "a\0"},
-        {"cursor": "x" * 201},
-        # ["0001-01-01T00:00:00+14:00", "00000000-0000-0000-0000-000000000000"]: before the calendar begins
-        {"cursor": "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCJd"},
-        # ["2026-01-01T00:00:00", "00000000-0000-0000-0000-000000000000"]: no zone
-        {"cursor": "WyIyMDI2LTAxLTAxVDAwOjAwOjAwIiwgIjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCJd"},
-        {"limit": 0}, {"limit": 201}, {"limit": "all"}, {"limit": "9" * 5000}, {"status": "lost"}, {"sort": "pay"},
-        {"institution": "a\0b"}, {"interest": "\0"}, {"institution": "a" * 101},
-    ],
-    ids=lambda query: "-".join(query),
-)  # fmt: skip
-async def test_a_list_names_the_part_of_the_query_it_cannot_use(desk: Desk, query: dict[str, object]) -> None:
-    (error,) = problem(await desk.page(**query), 422, "invalid")
-    assert error["field"] == f"query.{next(iter(query))}"
-
-
-async def test_lists_are_by_institution_interest_and_status(desk: Desk) -> None:
-    officer, named = f"officer:{uuid4().hex}", desk.service.interests
-    here = await desk.opened(as_=officer, **{named: ["garden", "library"]})
-    other = await desk.opened(as_=officer, **{named: ["kitchen"]})
-    gone = await desk.opened(as_=officer, **{named: ["garden"]})
-    await desk.end(gone["id"], as_=officer)
-
-    async def ids(**query: str) -> set[str]:
-        found = await desk.page(institution=officer[8:], **query)
-        return {item["id"] for item in found.json()["items"]}
-
-    assert await ids() == {here["id"], other["id"]}
-    assert await ids(interest="garden") == {here["id"]}
-    assert await ids(status="closed") == {gone["id"]}
-    assert await ids(status="all", interest="garden") == {here["id"], gone["id"]}
-
-
-async def test_what_has_expired_is_not_listed_as_open(desk: Desk) -> None:
-    officer = f"officer:{uuid4().hex}"
-    made = await desk.opened(as_=officer)
-    with desk.clock.at(made["expires_at"]):
-        assert (await desk.page(institution=officer[8:])).json()["items"] == []
-        assert (await desk.page(institution=officer[8:], status="all")).json()["items"] == [made]
 
 
 async def test_it_is_alive_but_not_ready_while_its_events_do_not_flow(desk: Desk) -> None:

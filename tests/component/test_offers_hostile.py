@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import SettingsFor
-from tests.databases import Databases
-from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, PUBLISHERS, Desk, Service, broken_rules, open_desk, problem
+from tests.publishers import Desk, broken_rules, problem
 
 pytestmark = pytest.mark.component
 
@@ -32,15 +27,6 @@ STRANGE_TEXT = {
     "beyond the basic plane": "𠮷野家 𓂀 ab",
     "zero width": "광\u200b산\ufeff",
 }
-
-
-@pytest_asyncio.fixture(scope="module", params=PUBLISHERS, ids=lambda service: service.name)
-async def desk(
-    request: pytest.FixtureRequest, databases: Databases, issuer: Issuer, settings_for: SettingsFor
-) -> AsyncIterator[Desk]:
-    service: Service = request.param
-    async with open_desk(service, databases, issuer, settings_for(service.settings, kafka_url=NOBODY_LISTENS)) as open_:
-        yield open_
 
 
 @pytest.mark.parametrize("written", STRANGE_TEXT.values(), ids=STRANGE_TEXT)

@@ -10,7 +10,8 @@ from shared.contracts.posting import POSTINGS, Posting
 from shared.contracts.watch import WATCHES, Watch
 
 TOPICS: tuple[Topic, ...] = (POSTINGS, LOCATIONS, WATCHES, ALERTS, DEAD_LETTERS)
+TOPIC_BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Alert)
 EVENT_BY_TYPE: dict[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
-__all__ = ["EVENTS", "EVENT_BY_TYPE", "TOPICS", "Alert", "Event", "Fix", "Posting", "Topic", "Watch"]
+__all__ = ["EVENTS", "EVENT_BY_TYPE", "TOPICS", "TOPIC_BY_NAME", "Alert", "Event", "Fix", "Posting", "Topic", "Watch"]

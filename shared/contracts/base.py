@@ -39,7 +39,8 @@ class Event(Part):
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic as it must be on the broker. `external` marks topics whose consumers live outside this repository too."""
+    """A topic as it must be on the broker. `external` marks topics whose consumers live outside this repository too;
+    `private` those that carry a position of a person: nothing of their records is kept anywhere else."""
 
     name: str
     partitions: int
@@ -49,6 +50,7 @@ class Topic:
     compacted: bool = False
     retention_ms: int | None = None
     external: bool = False
+    private: bool = False
     description: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
 

@@ -15,6 +15,7 @@ LOCATIONS = Topic(
     owners=("matching",),
     consumers=("matching",),
     retention_ms=10 * MINUTE_MS,
+    private=True,
     description="Accepted fixes, minutes only. `consent_epoch` is the consent under which the fix was taken in.",
     extra={"segment.ms": "60000"},
 )

@@ -5,7 +5,8 @@ A service that publishes postings here is matched on its first day; matching kno
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -48,6 +49,28 @@ class Where(Part):
         return self
 
 
+class Widening(Part):
+    """How an urgent posting's circles grow while nobody has come: a step every `every_s` from `began_at` on (J5).
+
+    A plain function of time, so that whoever reads the posting knows its radius, whatever died meanwhile.
+    """
+
+    steps_m: tuple[Annotated[int, Field(ge=50, le=MAX_RADIUS_M)], ...] = Field(min_length=1, max_length=10)
+    every_s: int = Field(ge=1, le=86_400)
+    began_at: AwareDatetime
+
+    def radius_m(self, circle_m: int, now: datetime) -> int:
+        """The radius of a circle at a moment; a step begins exactly on its second. Never less than the circle's own."""
+        step = int((now - self.began_at).total_seconds() // self.every_s)
+        return circle_m if step < 0 else max(circle_m, self.steps_m[min(step, len(self.steps_m) - 1)])
+
+    def next_step_at(self, now: datetime) -> datetime | None:
+        """When the next step begins, None after the last."""
+        done = int((now - self.began_at).total_seconds() // self.every_s)
+        step = max(0, done + 1)
+        return self.began_at + timedelta(seconds=step * self.every_s) if step < len(self.steps_m) else None
+
+
 class Audience(Part):
     """Whom it is for. Empty interests mean everyone; the channel lets a citizen mute its sender."""
 
@@ -81,6 +104,7 @@ class Posting(Event):
     status: Literal["open", "closed"]
     closed_because: Line | None = Field(default=None, max_length=200)
     where: Where
+    widens: Widening | None = None
     audience: Audience = Audience()
     headline: Text
     institution: Line = Field(max_length=100)

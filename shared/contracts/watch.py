@@ -41,7 +41,9 @@ class QuietHours(Part):
 
 
 class Watch(Event):
-    """A citizen's whole settings. Empty interests mean all; no windows at all mean always available."""
+    """A citizen's whole settings. Empty interests mean all; no windows at all mean always available; without a
+    radius of their own a citizen hears as far as each posting reaches (700 m unless it says otherwise).
+    """
 
     TYPE: ClassVar[str] = "kr.gwangsan.watch.v1"
     TOPIC: ClassVar[str] = WATCHES.name
@@ -53,7 +55,7 @@ class Watch(Event):
     paused: bool = False
     kinds: tuple[Kind, ...] = ("job", "space", "notice")
     interests: tuple[Slug, ...] = Field(default=(), max_length=50)
-    radius_m: int = Field(default=700, ge=50, le=MAX_RADIUS_M)
+    radius_m: int | None = Field(default=None, ge=50, le=MAX_RADIUS_M)
     birth_year: int | None = Field(default=None, ge=1900, le=2100)
     windows: tuple[Window, ...] = Field(default=(), max_length=50)
     weekly: tuple[WeeklyWindow, ...] = Field(default=(), max_length=50)

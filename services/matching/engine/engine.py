@@ -94,7 +94,7 @@ class Engine:
 
     def put_posting(self, posting: Posting, now: datetime, *, look: bool = True) -> list[Match]:
         """A posting opened, changed or closed. Without `look` (while restoring) nobody is evaluated yet."""
-        put = self.postings.put(posting)
+        put = self.postings.put(posting, now)
         if put is None or not look or posting.status == "closed":
             return []
         row, place_moved = put
@@ -126,9 +126,13 @@ class Engine:
         return [] if row is None or not look else self.look_again([row], now, "watch_changed")
 
     def tick(self, now: datetime) -> list[Match]:
-        """Windows that began since the last call."""
+        """Windows that began and circles that grew since the last call."""
         begun = self.citizens.windows_begun(now)
-        return self.look_again(begun, now, "window_began") if begun else []
+        matches = self.look_again(begun, now, "window_began") if begun else []
+        for row in self.postings.widened(now):
+            for shape in self.postings.shapes_of(row):
+                matches += self._look_around(row, shape, False, now)
+        return matches
 
     def look_again(self, rows: Iterable[int], now: datetime, cause: Cause) -> list[Match]:
         """Evaluate citizens where they stand."""

@@ -20,6 +20,8 @@ METRES_PER_DEGREE = EARTH_M * math.pi / 180.0
 JOB_BIT = 1
 NEVER_MS = -(1 << 62)
 LONG_AGO = -1_000
+BEYOND, RIM, INSIDE = 0, 1, 2
+NOWHERE = (np.nan, np.nan, 1.0, np.int64(-1))
 
 compiled = njit(cache=True, nogil=True)
 
@@ -88,29 +90,44 @@ def free_for(citizen, posting, now_ms):
 
 
 @compiled
-def reach_of(citizen, shape, dong):
-    """(inside?, at least in the exit rim?, distance in metres or -1): exact distance, or the 행정동 stood in."""
+def zone_of(lat, lon, cos_lat, dong, reach_cap_m, shape):
+    """INSIDE, in the exit RIM, or BEYOND: by distance, or by the 행정동 stood in (which has no rim).
+
+    The distance on the plane at the mean latitude is within a part in ten million of the great circle's at 3 km, so that
+    only within a metre of a rim (or near a pole, or across the antimeridian) the exact one is computed.
+    """
     if shape.radius_m <= 0:
-        inside = dong >= 0 and (shape.dongs >> dong) & 1 == 1
-        return inside, inside, -1.0
-    reach_m = min(shape.radius_m, citizen.radius_m)
+        return INSIDE if dong >= 0 and (shape.dongs >> dong) & 1 == 1 else BEYOND
+    reach_m = min(shape.radius_m, reach_cap_m)
     rim_m = exit_rim_m(reach_m)
-    if abs(citizen.lat - shape.lat) * METRES_PER_DEGREE > rim_m + 1.0:
-        return False, False, -1.0
-    metres = haversine_m(citizen.lat, citizen.lon, shape.lat, shape.lon)
-    return metres <= reach_m, metres <= rim_m, metres
+    y = (lat - shape.lat) * METRES_PER_DEGREE
+    if abs(y) > rim_m + 1.0:
+        return BEYOND
+    x = (lon - shape.lon) * METRES_PER_DEGREE * 0.5 * (cos_lat + shape.cos_lat)
+    plane_m2 = x * x + y * y
+    if cos_lat > 0.1 and abs(lon - shape.lon) < 180.0:
+        if plane_m2 < (reach_m - 1.0) * (reach_m - 1.0):
+            return INSIDE
+        if plane_m2 > (rim_m + 1.0) * (rim_m + 1.0):
+            return BEYOND
+    metres = haversine_m(lat, lon, shape.lat, shape.lon)
+    return INSIDE if metres <= reach_m else RIM if metres <= rim_m else BEYOND
 
 
-@njit(cache=True, nogil=True, inline="always")
-def meet(c, citizen, p, posting, inside, moved, now_ms, pairs, used):
-    """A citizen in reach (or in the exit rim) of a posting that they want. Returns (alert?, pairs used).
+@compiled
+def meet(c, citizen, p, posting, zone, before, patience, now_ms, pairs, used):
+    """A citizen in or near a posting that they want, `before` being the zone at the fix before (BEYOND if none).
 
     In the rim one is present only if one was before: at the last fix, or with one unconfirmed fix beyond since (M1).
+    `together` is written on entering, on leaving and in the rim, so who stays inside costs nothing.
     """
     slot = find_pair(pairs, c, p)
     known = pairs[slot].key >= 0
-    patience = 2 if moved else 0
-    if not inside and not (known and citizen.fix_count - pairs[slot].together <= patience):
+    if zone == BEYOND:
+        if known and before == INSIDE:
+            pairs[slot].together = citizen.fix_count - 1
+        return False, used
+    if zone == RIM and before != INSIDE and not (known and citizen.fix_count - pairs[slot].together <= patience):
         return False, used
     if not known:
         pairs[slot].key = np.int64(c) << 32 | np.int64(p)
@@ -123,21 +140,47 @@ def meet(c, citizen, p, posting, inside, moved, now_ms, pairs, used):
 
 
 @compiled
-def scan_cell(c, dong, entry, moved, now_ms, citizens, postings, shapes, pool, pairs, used, out, written):
-    """Meet every posting of the cell a citizen stands in; matches go to `out` from `written` on."""
+def scan_cell(c, dong, was, entry, now_ms, citizens, postings, shapes, pool, pairs, used, out, written):
+    """Meet every posting of the cell a citizen stands in; matches go to `out` from `written` on.
+
+    `was` is (lat, lon, cos of lat, dong) at the fix before, NaN if there was none or nothing moved. Whoever was inside
+    then and is inside now has been decided already: whatever else changed meanwhile was looked at when it did.
+    """
     citizen = citizens[c]
+    was_lat, was_lon, was_cos, was_dong = was
+    came = not math.isnan(was_lat)
+    cos_lat = math.cos(math.radians(citizen.lat))
     for k in range(entry.start, entry.start + entry.length):
         shape = shapes[pool[k]]
+        zone = zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape)
+        before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape) if came else BEYOND
+        if zone == before and zone != RIM:
+            continue
         posting = postings[shape.posting]
         if not posting.open or posting.expires_ms <= now_ms or not wants(citizen, posting):
             continue
-        inside, near, metres = reach_of(citizen, shape, dong)
-        if near:
-            alert, used = meet(c, citizen, shape.posting, posting, inside, moved, now_ms, pairs, used)
-            if alert:
-                out[written].citizen, out[written].posting, out[written].metres = c, shape.posting, metres
-                written += 1
+        patience = 2 if came else 0
+        alert, used = meet(c, citizen, shape.posting, posting, zone, before, patience, now_ms, pairs, used)
+        if alert:
+            metres = haversine_m(citizen.lat, citizen.lon, shape.lat, shape.lon) if shape.radius_m > 0 else -1.0
+            out[written].citizen, out[written].posting, out[written].metres = c, shape.posting, metres
+            written += 1
     return written, used
+
+
+@compiled
+def leave_cell(c, dong, was, entry, citizens, shapes, pool, pairs):
+    """Note the circles that a citizen was inside at the fix before and is beyond now, in another cell (M1)."""
+    citizen = citizens[c]
+    was_lat, was_lon, was_cos, was_dong = was
+    cos_lat = math.cos(math.radians(citizen.lat))
+    for k in range(entry.start, entry.start + entry.length):
+        shape = shapes[pool[k]]
+        before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape)
+        if before == INSIDE and zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape) == BEYOND:
+            slot = find_pair(pairs, c, shape.posting)
+            if pairs[slot].key >= 0:
+                pairs[slot].together = citizen.fix_count - 1
 
 
 @compiled
@@ -176,26 +219,23 @@ def take_fixes(i, fixes, limits, now_ms, citizens, postings, shapes, cells, pool
             citizen, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.epoch, max_accuracy_m, max_speed_m_s
         )
         if outcome[i] == ACCEPTED:
+            # A citizen not heard of for long was not looked at when postings changed, so counts as coming anew.
+            heard = citizen.observed_ms >= now_ms - stale_ms and not math.isnan(citizen.lat)
+            was = NOWHERE
+            if heard:
+                was = (citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat)), np.int64(citizen.dong))
             citizen.lat, citizen.lon, citizen.accuracy_m = fix.lat, fix.lon, fix.accuracy_m
-            citizen.observed_ms = fix.observed_ms
+            citizen.observed_ms, citizen.dong = fix.observed_ms, fix.dong
             citizen.fix_count += 1
+            if heard:
+                left = find_cell(was[0], was[1], cells)
+                if left >= 0 and left != at:
+                    leave_cell(fix.citizen, fix.dong, was, cells[left], citizens, shapes, pool, pairs)
             if at >= 0 and fix.observed_ms >= now_ms - stale_ms:
                 first = written
                 written, used = scan_cell(
-                    fix.citizen,
-                    fix.dong,
-                    cells[at],
-                    True,
-                    now_ms,
-                    citizens,
-                    postings,
-                    shapes,
-                    pool,
-                    pairs,
-                    used,
-                    out,
-                    written,
-                )
+                    fix.citizen, fix.dong, was, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, out, written
+                )  # fmt: skip
                 for m in range(first, written):
                     out[m].fix = i
         i += 1
@@ -216,8 +256,8 @@ def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cell
                 written, used = scan_cell(
                     who[i],
                     dongs[i],
+                    NOWHERE,
                     cells[at],
-                    False,
                     now_ms,
                     citizens,
                     postings,
@@ -250,12 +290,13 @@ def look_around(c, size, shape, posting, place_moved, dongs, stale_ms, now_ms, c
             if used + 1 > room or written + 1 > len(out):
                 break
             if citizen.observed_ms >= now_ms - stale_ms and posting.expires_ms > now_ms and wants(citizen, posting):
-                inside, near, metres = reach_of(citizen, shape, dongs[c])
-                if near:
-                    alert, used = meet(c, citizen, shape.posting, posting, inside, False, now_ms, pairs, used)
-                    if alert:
-                        out[written].citizen, out[written].posting, out[written].metres = c, shape.posting, metres
-                        written += 1
+                cos_lat = math.cos(math.radians(citizen.lat))
+                zone = zone_of(citizen.lat, citizen.lon, cos_lat, dongs[c], citizen.radius_m, shape)
+                alert, used = meet(c, citizen, shape.posting, posting, zone, BEYOND, 0, now_ms, pairs, used)
+                if alert:
+                    metres = haversine_m(citizen.lat, citizen.lon, shape.lat, shape.lon) if shape.radius_m > 0 else -1.0
+                    out[written].citizen, out[written].posting, out[written].metres = c, shape.posting, metres
+                    written += 1
         c += 1
     return c, written, used
 

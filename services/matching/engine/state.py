@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from datetime import datetime
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from shared.geo import District, covering_circle
 
 KIND_BITS = {"job": 1, "space": 2, "notice": 4}
 SHARED_BIT = 62
+ANY_RADIUS_M = 1e9
 
 
 def to_ms(at: datetime) -> int:
@@ -82,7 +84,7 @@ class CitizenBook:
         active = watch.located and not watch.paused
         columns["kinds"][row] = sum(KIND_BITS[kind] for kind in watch.kinds) if active else 0
         columns["interests"][row] = self._bits.mask(watch.interests)
-        columns["radius_m"][row] = watch.radius_m
+        columns["radius_m"][row] = watch.radius_m or ANY_RADIUS_M
         columns["birth_year"][row] = watch.birth_year or 0
         columns["picky"][row] = bool(watch.muted_channels or watch.muted_postings)
         columns["consent_epoch"][row] = watch.consent_epoch
@@ -143,6 +145,7 @@ class PostingBook:
         self.areas = 0
         self._rows: dict[UUID, int] = {}
         self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
+        self._steps: list[tuple[int, int, int]] = []
         self._bits, self._district = bits, district
         self._index_of_dong = {code: i for i, dong in enumerate(district.dongs) for code in (dong.code, dong.old_code)}
 
@@ -154,13 +157,13 @@ class PostingBook:
             self.current.append(None)
         return row
 
-    def put(self, posting: Posting) -> tuple[int, bool] | None:
+    def put(self, posting: Posting, now: datetime) -> tuple[int, bool] | None:
         """Take over a posting's state: its row and whether its place moved; None if it is older than that known."""
         row, columns = self.row(posting.id), self.table.rows
         known = self.current[row]
         if known is not None and known.version >= posting.version:
             return None
-        moved = known is not None and known.where != posting.where
+        moved = known is not None and (known.where, known.widens) != (posting.where, posting.widens)
         self.current[row] = posting
         columns["open"][row] = posting.status == "open"
         columns["kind"][row] = KIND_BITS[posting.kind]
@@ -174,14 +177,40 @@ class PostingBook:
         if posting.status == "closed" or moved:
             self._unplace(row)
         if posting.status == "open" and row not in self._shapes_of:
-            self._place(row, posting)
+            self._place(row, posting, now)
+        self._await_step(row, posting, now)
         return row, moved
+
+    def widened(self, now: datetime) -> list[int]:
+        """Postings whose circles grew since the last call (J5)."""
+        grown, now_ms = [], to_ms(now)
+        while self._steps and self._steps[0][0] <= now_ms:
+            _, row, version = heapq.heappop(self._steps)
+            posting = self.current[row]
+            if posting is None or posting.version != version or posting.widens is None:
+                continue
+            for (shape, _), circle in zip(self._shapes_of.get(row, []), posting.where.circles, strict=False):
+                self.shapes.rows["radius_m"][shape] = posting.widens.radius_m(circle.radius_m, now)
+            grown.append(row)
+            self._await_step(row, posting, now)
+        return grown
+
+    def _await_step(self, row: int, posting: Posting, now: datetime) -> None:
+        if posting.status == "open" and posting.widens is not None:
+            due = posting.widens.next_step_at(now)
+            if due is not None:
+                heapq.heappush(self._steps, (to_ms(due), row, posting.version))
 
     def shapes_of(self, row: int) -> list[int]:
         return [shape for shape, _ in self._shapes_of.get(row, [])]
 
-    def _place(self, row: int, posting: Posting) -> None:
-        placed = [self._circle(row, c.lat, c.lon, c.radius_m) for c in posting.where.circles]
+    def _place(self, row: int, posting: Posting, now: datetime) -> None:
+        """The cells are those of the widest step and its exit rim: there is nothing to add when a circle grows."""
+        placed = []
+        for circle in posting.where.circles:
+            radius_m = posting.widens.radius_m(circle.radius_m, now) if posting.widens else circle.radius_m
+            widest_m = max(circle.radius_m, *posting.widens.steps_m) if posting.widens else circle.radius_m
+            placed.append(self._circle(row, circle.lat, circle.lon, radius_m, widest_m))
         if posting.where.dongs:
             placed.append(self._area(row, posting.where.dongs))
         for shape, cells in placed:
@@ -189,13 +218,13 @@ class PostingBook:
                 self.cells.add(cell, shape)
         self._shapes_of[row] = placed
 
-    def _circle(self, row: int, lat: float, lon: float, radius_m: int) -> tuple[int, list[int]]:
-        """The cells are those of the exit rim, so that who is still present finds the posting there too."""
+    def _circle(self, row: int, lat: float, lon: float, radius_m: int, widest_m: int) -> tuple[int, list[int]]:
         shape = self.shapes.add()
         shapes = self.shapes.rows
         shapes["posting"][shape], shapes["dongs"][shape] = row, 0
         shapes["lat"][shape], shapes["lon"][shape], shapes["radius_m"][shape] = lat, lon, radius_m
-        return shape, covering_circle(lat, lon, max(1.1 * radius_m, radius_m + 20.0))
+        shapes["cos_lat"][shape] = math.cos(math.radians(lat))
+        return shape, covering_circle(lat, lon, max(1.1 * widest_m, widest_m + 20.0))
 
     def _area(self, row: int, codes: tuple[str, ...]) -> tuple[int, list[int]]:
         known = [code for code in codes if code in self._index_of_dong]

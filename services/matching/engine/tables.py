@@ -35,13 +35,14 @@ CITIZEN = np.dtype(
         ("fix_count", np.int32),  # accepted fixes; presence in a circle is told by it (see PAIR)
         ("birth_year", np.int32),
         ("partition", np.int32),
+        ("dong", np.int32),  # index of the 행정동 stood in, -1 if none or not asked
         ("kinds", np.int8),
         ("located", np.bool_),
         ("picky", np.bool_),
     ],
     align=True,
 )
-NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, -1, 0, False, False)
+NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, -1, -1, 0, False, False)
 
 POSTING = np.dtype(
     [
@@ -64,15 +65,16 @@ SHAPE = np.dtype(
         ("lat", np.float64),
         ("lon", np.float64),
         ("radius_m", np.float64),  # 0: not a circle but the 행정동 in `dongs`, a bit each
+        ("cos_lat", np.float64),
         ("dongs", np.int64),
         ("posting", np.int64),
     ],
     align=True,
 )
-NEW_SHAPE = (0, 0, 0, 0, -1)
+NEW_SHAPE = (0, 0, 0, 0, 0, -1)
 
-# `together` is the citizen's fix_count at the last fix inside the circle or, once in, inside its exit rim. Present means
-# at most one fix since: an exit needs a second fix that confirms it (M1).
+# `together` is the citizen's fix_count at the last fix inside the circle or, once in, inside its exit rim, as far as it
+# was written (kernel.meet). Present means at most one fix since: an exit needs a second fix that confirms it (M1).
 PAIR = np.dtype([("key", np.int64), ("alerted", np.int32), ("together", np.int32)], align=True)
 NO_PAIR = (-1, NOT_ALERTED, LONG_AGO)
 

@@ -21,7 +21,8 @@ class IndexedPosting:
 
 def cells_of(posting: Posting, district: District) -> set[int]:
     """Every cell that the posting's circles or 행정동 touch."""
-    circles = (cell for c in posting.where.circles for cell in covering_circle(c.lat, c.lon, c.radius_m))
+    widest_m = max(posting.widens.steps_m) if posting.widens else 0
+    circles = (cell for c in posting.where.circles for cell in covering_circle(c.lat, c.lon, max(c.radius_m, widest_m)))
     areas = (cell for code in posting.where.dongs if code in district.by_code for cell in district.by_code[code].cells)
     return {*circles, *areas}
 

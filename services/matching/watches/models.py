@@ -23,7 +23,9 @@ class WatchBody(Body):
     paused: bool = Field(False, description="알림 멈춤: nothing is told, consent stays")
     kinds: tuple[Kind, ...] = ("job", "space", "notice")
     interests: Annotated[tuple[Slug, ...], Field(max_length=50)] = ()
-    radius_m: int = Field(700, ge=50, le=MAX_RADIUS_M, description="metres; 700 is a ten-minute walk")
+    radius_m: int | None = Field(
+        None, ge=50, le=MAX_RADIUS_M, description="metres, at most this far; null: as far as each posting reaches"
+    )
     birth_year: int | None = Field(None, ge=1900, le=2100)
     windows: Annotated[tuple[Window, ...], Field(max_length=50)] = ()
     weekly: Annotated[tuple[WeeklyWindow, ...], Field(max_length=50)] = ()
@@ -47,7 +49,7 @@ class WatchView(BaseModel):
     paused: bool
     kinds: tuple[Kind, ...]
     interests: tuple[str, ...]
-    radius_m: int
+    radius_m: int | None
     birth_year: int | None
     windows: tuple[Window, ...]
     weekly: tuple[WeeklyWindow, ...]

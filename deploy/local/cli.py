@@ -23,7 +23,7 @@ JsonOut = Annotated[Path | None, typer.Option("--json", metavar="OUT", help="Wri
 def up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return when it is ready; it runs on.")] = False,
 ) -> None:
-    """전체를 켭니다. Start everything; Ctrl-C stops it."""
+    """전체를 켭니다 · Start everything; Ctrl-C stops it."""
     from deploy.local import supervise
     from deploy.local.home import default_home
     from deploy.local.screen import Screen
@@ -38,7 +38,7 @@ def down(
         bool, typer.Option("--erase", help="Delete the data too: the next start is the first one.")
     ] = False,
 ) -> None:
-    """전체를 끕니다. 자료는 남습니다. Stop everything; the data stays."""
+    """전체를 끕니다 · Stop everything; the data stays."""
     from deploy.local import supervise
     from deploy.local.home import default_home
     from deploy.local.screen import Screen
@@ -48,7 +48,7 @@ def down(
 
 @app.command()
 def status(json_out: JsonOut = None) -> None:
-    """무엇이 돌고 있는지 봅니다. What runs, where, with how much memory. Exit 1 when nothing does."""
+    """무엇이 돌고 있는지 봅니다 · What runs, where, with how much memory. Exit 1 when nothing does."""
     from deploy.local.status import show
 
     raise typer.Exit(show(json_out))
@@ -62,7 +62,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep showing what is added.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 100,
 ) -> None:
-    """한 프로세스의 로그를 봅니다. Show one process's log."""
+    """한 프로세스의 로그를 봅니다 · Show one process's log."""
     from deploy.local.logs import show
 
     raise typer.Exit(show(process, follow=follow, lines=lines))
@@ -75,7 +75,7 @@ def token(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the claims too, as JSON.")] = False,
 ) -> None:
-    """개발용 토큰을 만듭니다. Print a development token; refused in production."""
+    """개발용 토큰을 만듭니다 · Print a development token; refused in production."""
     from deploy.local.tokens import show
 
     show(who, as_json=as_json)
@@ -83,7 +83,7 @@ def token(
 
 @app.command()
 def lock() -> None:
-    """잠금 파일을 다시 씁니다. Resolve pyproject.toml anew into the two requirements.lock files."""
+    """잠금 파일을 다시 씁니다 · Resolve pyproject.toml anew into the two requirements.lock files."""
     from deploy.local.relock import relock
 
     raise typer.Exit(relock())
@@ -91,7 +91,7 @@ def lock() -> None:
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def test(ctx: typer.Context) -> None:
-    """모든 검사를 합니다. Every check, then pytest with these arguments (--help tells more)."""
+    """모든 검사를 합니다 · Every check, then pytest with these arguments (--help tells more)."""
     from deploy.local.testing import main as run
 
     raise typer.Exit(run(ctx.args))
@@ -99,19 +99,28 @@ def test(ctx: typer.Context) -> None:
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def demo(ctx: typer.Context) -> None:
-    """실제 이동을 재생합니다. Replay real movement and watch alerts arrive (--help tells more)."""
+    """실제 이동을 재생합니다 · Replay real movement and watch alerts arrive (--help tells more)."""
     _forward("demo", ctx.args)
 
 
 @app.command(context_settings=FORWARD, add_help_option=False)
 def bench(ctx: typer.Context) -> None:
-    """속도를 잽니다. Measure speed (--help tells more)."""
+    """속도를 잽니다 · Measure speed (--help tells more)."""
     _forward("tests.bench", ctx.args)
+
+
+@app.command(context_settings=FORWARD, add_help_option=False)
+def run(
+    ctx: typer.Context,
+    module: Annotated[str, typer.Argument(help="For example examples.dong_digest.")],
+) -> None:
+    """모듈을 돌립니다 · Run a Python module with the product's addresses in its environment."""
+    _forward(module, ctx.args)
 
 
 @app.command("dead-letters", context_settings=FORWARD, add_help_option=False)
 def dead_letters(ctx: typer.Context) -> None:
-    """처리하지 못한 사건을 다룹니다. list, show, replay or drop dead letters (--help tells more)."""
+    """처리하지 못한 사건을 다룹니다 · list, show, replay or drop dead letters (--help tells more)."""
     _forward("shared.messaging.dead_letters", ctx.args)
 
 

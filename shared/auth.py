@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -13,7 +14,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 from joserfc.jws import extract_compact
 
 from shared.settings import PlatformSettings
@@ -27,6 +28,8 @@ ALGORITHMS = ["RS256", "ES256"]
 LEEWAY_S = 30
 REFRESH_AT_MOST_EVERY_S = 5.0
 KEYS_LIVE_S = 600.0
+MAX_SUBJECT = 200
+MAX_INSTITUTION = 100
 
 _bearer = HTTPBearer(auto_error=False, description="OIDC access token")
 
@@ -45,25 +48,43 @@ def _unauthenticated(detail: str) -> Problem:
                    headers={"WWW-Authenticate": 'Bearer realm="gwangsan", error="invalid_token"'})  # fmt: skip
 
 
+def _unavailable() -> Problem:
+    return Problem(503, "identity-unavailable", "로그인 서버에 닿지 않습니다 / The identity provider cannot be reached",
+                   headers={"Retry-After": str(int(REFRESH_AT_MOST_EVERY_S))})  # fmt: skip
+
+
 class KeyStore:
-    """The issuer's keys: fetched when first needed, when old, and when a token names a key not known yet."""
+    """The issuer's keys: fetched when first needed, when old, and when a token names a key not known yet.
+
+    With the issuer away the keys at hand go on being used; requests wait for the issuer only if their key is unknown.
+    """
 
     def __init__(self, settings: PlatformSettings) -> None:
         self._settings = settings
         self._keys = KeySet([])
-        self._fetched_at = -KEYS_LIVE_S
-        self._tried_at = -REFRESH_AT_MOST_EVERY_S
+        self._fetched_at = -math.inf
+        self._tried_at = -math.inf
         self._lock = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def for_token(self, key_id: str | None) -> KeySet:
-        if time.monotonic() - self._fetched_at > KEYS_LIVE_S or not self._knows(key_id):
+        """Raises a 503 problem when the issuer never answered."""
+        if not self._knows(key_id):
             async with self._lock:
-                if time.monotonic() - self._fetched_at > KEYS_LIVE_S or not self._knows(key_id):
+                if not self._knows(key_id):
                     await self._refresh()
+        elif time.monotonic() - self._fetched_at > KEYS_LIVE_S and not self._lock.locked():
+            self._refreshing = asyncio.create_task(self._refresh_alone())
+        if not self._keys.keys:
+            raise _unavailable()
         return self._keys
 
     def _knows(self, key_id: str | None) -> bool:
         return any(key.kid == key_id for key in self._keys.keys)
+
+    async def _refresh_alone(self) -> None:
+        async with self._lock:
+            await self._refresh()
 
     async def _refresh(self) -> None:
         if time.monotonic() - self._tried_at < REFRESH_AT_MOST_EVERY_S:
@@ -74,18 +95,27 @@ class KeyStore:
                 url = self._settings.oidc_jwks_url or await self._discover(client)
                 answer = await client.get(url)
                 answer.raise_for_status()
-                self._keys = KeySet.import_key_set(answer.json())
+                self._keys = _usable(answer.json()["keys"])
                 self._fetched_at = time.monotonic()
-        except (httpx.HTTPError, ValueError, KeyError, JoseError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             log.warning("jwks_unreachable", error=type(error).__name__)
-            if not self._keys.keys:
-                raise Problem(503, "identity-unavailable", "로그인 서버에 닿지 않습니다 / The identity provider cannot be reached",
-                              headers={"Retry-After": "5"}) from None  # fmt: skip
 
     async def _discover(self, client: httpx.AsyncClient) -> str:
         answer = await client.get(f"{self._settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration")
         answer.raise_for_status()
         return str(answer.json()["jwks_uri"])
+
+
+def _usable(described: list[Any]) -> KeySet:
+    """The keys that can verify one of our algorithms; an issuer may publish others beside them."""
+    keys = []
+    for one in described:
+        try:
+            if one.get("kty") in ("RSA", "EC") and one.get("use", "sig") == "sig":
+                keys.append(JWKRegistry.import_key(one))
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+            log.warning("jwk_unusable", error=type(error).__name__)
+    return KeySet(keys)
 
 
 class Verifier:
@@ -108,23 +138,26 @@ class Verifier:
             key_id = _key_id(token)
             decoded = jwt.decode(token, await self._keys.for_token(key_id), algorithms=ALGORITHMS)
             self._claims.validate(decoded.claims)
-        except (JoseError, ValueError) as error:
+            return _principal(decoded.claims)
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unauthenticated(getattr(error, "error", None) or "malformed token") from None
-        claims = decoded.claims
-        named = claims.get("roles") or (claims.get("realm_access") or {}).get("roles") or []
-        subject, institution = claims["sub"], claims.get("institution")
-        # What is cut off or turned into text could make two people one; such a token is refused.
-        if not _names(subject, 200) or not (institution is None or _names(institution, 100)):
-            raise _unauthenticated("sub or institution cannot be used")
-        return Principal(subject, frozenset(r for r in ROLES if r in named), institution)
-
-
-def _names(claim: object, at_most: int) -> bool:
-    return isinstance(claim, str) and 0 < len(claim) <= at_most and claim == claim.strip() and "\0" not in claim
 
 
 def _key_id(token: str) -> str | None:
-    return extract_compact(token.encode()).headers().get("kid")
+    named = extract_compact(token.encode()).headers().get("kid")
+    return named if isinstance(named, str) else None
+
+
+def _principal(claims: dict[str, Any]) -> Principal:
+    subject, institution = claims["sub"], claims.get("institution")
+    # A cut subject could become somebody else's; one that cannot be printed cannot be stored.
+    if not isinstance(subject, str) or len(subject) > MAX_SUBJECT or not subject.isprintable():
+        raise ValueError("unusable subject")
+    realm = claims.get("realm_access")
+    named = claims.get("roles") or (realm.get("roles") if isinstance(realm, dict) else None)
+    roles = frozenset(role for role in ROLES if isinstance(named, list) and role in named)
+    usable = isinstance(institution, str) and 0 < len(institution) <= MAX_INSTITUTION and institution.isprintable()
+    return Principal(subject, roles, institution if usable else None)
 
 
 async def current_principal(
@@ -142,9 +175,10 @@ def requires(*roles: Role) -> Any:
     """A dependency: the principal, who has at least one of the roles; 403 otherwise."""
 
     async def check(principal: Annotated[Principal, Depends(current_principal)]) -> Principal:
-        if not principal.roles.intersection(roles):
+        held = principal.roles.intersection(roles)
+        if not held:
             raise Problem(403, "forbidden", "권한이 없습니다 / Your role may not do this", needs=sorted(roles))
-        if "officer" in roles and "officer" in principal.roles and not principal.institution:
+        if held == {"officer"} and not principal.institution:
             raise Problem(403, "no-institution", "기관이 확인되지 않았습니다 / The token names no institution")
         return principal
 

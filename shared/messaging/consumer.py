@@ -1,25 +1,25 @@
 """The consumer boundary: each event takes effect once, a bad one goes to the dead letters, the stream goes on.
 
-A batch is one transaction: mark the events as seen, run the handlers, commit, then commit the offsets. If a handler
-fails, the batch is taken apart and its records are tried one by one, with bounded backoff, then dead-lettered. A fault
-of the infrastructure is nobody's bad event: the batch is read again until it passes.
+A batch is one transaction: mark the events as seen, run the handlers, commit, then commit the offsets. If anything in
+it fails, the batch is taken apart and its records are settled one by one, with bounded backoff, then dead-lettered. A
+fault of the infrastructure is nobody's bad event: the work is repeated until it passes.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-import asyncpg
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import telemetry
@@ -27,14 +27,18 @@ from shared.clock import Clock, utc_now
 from shared.contracts import Event
 from shared.database import Database
 from shared.messaging import dead_letters, kafka, processed
-from shared.messaging.envelope import BadRecordError, Envelope, open_envelope, text_headers
+from shared.messaging.envelope import BadRecordError, Envelope, is_tombstone, open_envelope, text_headers
+from shared.messaging.faults import describe, is_infrastructure
 from shared.messaging.progress import Progress
+from shared.messaging.tracing import consuming
 from shared.settings import PlatformSettings
 
 log = structlog.get_logger()
 
+MIN_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 POLL_MS = 200
+STOP_WITHIN_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,18 @@ Handler = Callable[[Sequence[Any], Unit], Awaitable[None]]
 Handlers = Mapping[type[Event], Handler]
 
 
-@dataclass(frozen=True)
-class Received:
-    """A record with its opened envelope."""
-
-    record: ConsumerRecord
-    envelope: Envelope
-
-
 class Halted(Exception):  # noqa: N818
     """Too many dead letters: the fault is probably ours, so nothing more is given up until somebody has looked."""
 
 
-def is_infrastructure(error: BaseException) -> bool:
-    """A fault of the database's or broker's availability, which waiting mends; not one of the record."""
-    if isinstance(error, DBAPIError):
-        lost = isinstance(error.orig, OSError | asyncpg.PostgresConnectionError) or error.connection_invalidated
-        return lost or isinstance(error, InterfaceError | OperationalError)
-    return isinstance(
-        error, KafkaError | OSError | TimeoutError | asyncpg.PostgresConnectionError | asyncpg.InterfaceError
-    )
+class Interrupted(Exception):  # noqa: N818
+    """Told to stop, or the partition went to another member: what is not committed will be read again."""
+
+
+@dataclass(frozen=True)
+class _Clients:
+    consumer: AIOKafkaConsumer
+    producer: AIOKafkaProducer
 
 
 class Consumer:
@@ -89,131 +85,138 @@ class Consumer:
         self._topics, self._handlers, self._max_records = list(topics), handlers, max_records
         self._stopping = asyncio.Event()
         self._busy = asyncio.Lock()
-        self._limit = dead_letters.Limit(settings.dead_letters_per_minute)
+        self._limit = dead_letters.Limit(settings.dead_letters_per_minute, settings.dead_letters_in_a_row)
         self.progress = Progress(group, stale_after_s=settings.stale_after_s)
 
     def stop(self) -> None:
-        """Finish the batch in hand, commit, leave the group."""
+        """Finish the transaction in hand, commit, leave the group."""
         self._stopping.set()
 
     async def run(self) -> None:
         """Consume until stopped. On a broker fault reconnect with backoff; when halted, stay up, unready, for a look."""
-        backoff_s = 0.2
+        backoff_s = MIN_BACKOFF_S
         while not self._stopping.is_set():
             try:
                 await self._session()
-                backoff_s = 0.2
+                backoff_s = MIN_BACKOFF_S
             except Halted as halted:
                 self.progress.halt(str(halted))
                 log.error("consumer_halted", group=self._group, reason=str(halted))
                 await self._stopping.wait()
             except (KafkaError, OSError, TimeoutError) as error:
-                log.warning("consumer_fault", group=self._group, error=type(error).__name__, detail=str(error)[:200])
-                await self._pause(backoff_s)
-                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
+                log.warning(
+                    "consumer_fault", group=self._group, error=type(error).__name__, detail=describe(error)[:200]
+                )
+                backoff_s = await self._pause(backoff_s)
 
     async def _session(self) -> None:
-        consumer = kafka.consumer(self._settings.kafka_url, group=self._group, max_records=self._max_records)
-        producer = kafka.producer(self._settings.kafka_url, client_id=f"{self._group}-dead-letters")
-        consumer.subscribe(self._topics, listener=_LetTheBatchEnd(self._busy))
+        clients = _Clients(
+            kafka.consumer(self._settings.kafka_url, group=self._group, max_records=self._max_records),
+            dead_letters.producer(self._settings.kafka_url, client_id=f"{self._group}-dead-letters"),
+        )
+        clients.consumer.subscribe(self._topics, listener=_LetTheBatchEnd(self._busy))
         try:
-            await consumer.start()
-            await producer.start()
+            await clients.consumer.start()
+            await clients.producer.start()
             while not self._stopping.is_set():
-                batch = await consumer.getmany(timeout_ms=POLL_MS)
+                batches = await clients.consumer.getmany(timeout_ms=POLL_MS)
                 async with self._busy:
-                    for partition, records in batch.items():
-                        await self._partition(consumer, producer, partition, records)
-                self.progress.seen(consumer)
-        finally:
-            await producer.stop()
-            await consumer.stop()
-
-    async def _partition(
-        self,
-        consumer: AIOKafkaConsumer,
-        producer: AIOKafkaProducer,
-        partition: TopicPartition,
-        records: list[ConsumerRecord],
-    ) -> None:
-        backoff_s = 0.2
-        while not self._stopping.is_set():
-            try:
-                await self._handle(producer, records)
-            except Exception as error:
-                if not is_infrastructure(error):
-                    raise
-                log.warning("batch_waits", group=self._group, error=type(error).__name__, detail=str(error)[:200])
-                self.progress.waiting()
-                await self._pause(backoff_s)
-                backoff_s = min(backoff_s * 2, MAX_BACKOFF_S)
-                continue
-            await self._commit(consumer, partition, records[-1].offset + 1)
-            self.progress.handled(partition, records[-1].offset + 1)
+                    for partition, records in batches.items():
+                        await self._batch(clients, partition, records)
+                self.progress.seen(clients.consumer)
+        except Interrupted:
             return
+        finally:
+            await _close(clients)
 
-    async def _handle(self, producer: AIOKafkaProducer, records: list[ConsumerRecord]) -> None:
-        received: list[Received] = []
-        for record in records:
-            if not dead_letters.is_for(text_headers(record), self._group):
-                continue
-            try:
-                received.append(Received(record, open_envelope(record)))
-            except BadRecordError as bad:
-                await self._give_up(producer, record, bad, attempts=1)
+    async def _batch(self, clients: _Clients, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
+        """All of it in one transaction, or else record by record; then the offsets."""
         try:
-            await self._effect(received)
+            opened = [envelope for record in records if (envelope := self._open(record)) is not None]
+            await self._patiently(clients, partition, lambda: self._effect(opened, partition.topic))
+            self._limit.succeeded()
+        except (Interrupted, Halted):
+            raise
         except Exception as error:
             if is_infrastructure(error):
                 raise
-            for one in received:
-                await self._one_by_one(producer, one)
+            await self._one_by_one(clients, partition, records)
+        await self._commit(clients.consumer, partition, records[-1].offset + 1)
 
-    async def _one_by_one(self, producer: AIOKafkaProducer, one: Received) -> None:
+    async def _one_by_one(self, clients: _Clients, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
+        for record in records:
+            await self._settle(clients, partition, record)
+            self.progress.settled()
+
+    async def _settle(self, clients: _Clients, partition: TopicPartition, record: ConsumerRecord) -> None:
+        """Handle one record, or give it up after the last try; then what was settled stays settled."""
         wait_s = self._settings.retry_backoff_s
         for attempt in itertools.count(1):
             try:
-                await self._effect([one])
+                envelope = self._open(record)
+                await self._patiently(
+                    clients, partition, partial(self._effect, [envelope] if envelope else [], record.topic)
+                )
+                self._limit.succeeded()
+                return
+            except (Interrupted, Halted):
+                raise
             except Exception as error:
                 if is_infrastructure(error):
                     raise
-                if attempt >= self._settings.retry_attempts:
-                    await self._give_up(producer, one.record, error, attempts=attempt)
+                if attempt >= self._settings.retry_attempts or isinstance(error, BadRecordError):
+                    await self._give_up(clients, partition, record, error, attempts=attempt)
+                    await self._commit(clients.consumer, partition, record.offset + 1)
                     return
-                await self._pause(wait_s)
-                wait_s = min(wait_s * 2, MAX_BACKOFF_S)
-            else:
-                return
+            wait_s = await self._pause(wait_s)
 
-    async def _effect(self, received: Sequence[Received]) -> None:
+    def _open(self, record: ConsumerRecord) -> Envelope | None:
+        """None for what is not to be handled: a tombstone, or a replay for another group."""
+        if is_tombstone(record) or not dead_letters.is_for(text_headers(record), self._group):
+            return None
+        return open_envelope(record)
+
+    async def _patiently(
+        self, clients: _Clients, partition: TopicPartition, work: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Repeat over faults of the infrastructure, however long they last, while the partition is ours."""
+        backoff_s = MIN_BACKOFF_S
+        while not self._stopping.is_set() and partition in clients.consumer.assignment():
+            try:
+                return await work()
+            except Exception as error:
+                if not is_infrastructure(error):
+                    raise
+                log.warning("batch_waits", group=self._group, error=type(error).__name__, detail=describe(error)[:200])
+                self.progress.waiting()
+            backoff_s = await self._pause(backoff_s)
+        raise Interrupted
+
+    async def _effect(self, envelopes: Sequence[Envelope], topic: str) -> None:
         """One transaction: what this group has not seen yet takes effect, in order, runs of one type together."""
-        if not received:
+        if not envelopes:
             return
-        async with self._database.transaction() as tx:
-            fresh = await processed.unseen(tx, self._group, [one.envelope.id for one in received])
-            unit = Unit(tx, self._clock())
-            chosen: list[Event] = []
-            for one in received:
-                if one.envelope.id in fresh:
-                    fresh.discard(one.envelope.id)
-                    chosen.append(one.envelope.data)
-            for model, events in itertools.groupby(chosen, key=type):
-                handler = self._handlers.get(model)
-                if handler is not None:
-                    await handler(list(events), unit)
-        telemetry.CONSUMED.labels(self._group, received[0].record.topic, "handled").inc(len(received))
+        with consuming(topic, self._group, envelopes):
+            async with self._database.transaction() as tx:
+                fresh = await processed.unseen(tx, self._group, [envelope.id for envelope in envelopes])
+                unit = Unit(tx, self._clock())
+                chosen = [e.data for e in {e.id: e for e in reversed(envelopes)}.values() if e.id in fresh][::-1]
+                for model, events in itertools.groupby(chosen, key=type):
+                    handler = self._handlers.get(model)
+                    if handler is not None:
+                        await handler(list(events), unit)
+        telemetry.CONSUMED.labels(self._group, topic, "handled").inc(len(envelopes))
 
     async def _give_up(
-        self, producer: AIOKafkaProducer, record: ConsumerRecord, error: Exception, *, attempts: int
+        self, clients: _Clients, partition: TopicPartition, record: ConsumerRecord, error: Exception, *, attempts: int
     ) -> None:
+        place = f"{record.topic}/{record.partition}/{record.offset}"
         if not self._limit.allows():
-            raise Halted(
-                f"more than {self._settings.dead_letters_per_minute} dead letters a minute; last: {error}"[:500]
-            )
-        await dead_letters.send(producer, record, group=self._group, error=error, attempts=attempts, now=self._clock())
+            raise Halted(f"{self._limit.broken}; last at {place}: {type(error).__name__}")
+        told: dict[str, Any] = {"group": self._group, "error": error, "attempts": attempts, "now": self._clock()}
+        await self._patiently(clients, partition, partial(dead_letters.send, clients.producer, record, **told))
         telemetry.DEAD_LETTERED.labels(self._group, record.topic).inc()
-        log.error("dead_letter", group=self._group, topic=record.topic, partition=record.partition, offset=record.offset,
-                  error=type(error).__name__)  # fmt: skip
+        log.error("dead_letter", group=self._group, at=place, error=type(error).__name__)
 
     async def _commit(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
         """A partition lost meanwhile is its new owner's; what it repeats is recognised by event id."""
@@ -221,12 +224,23 @@ class Consumer:
             await consumer.commit({partition: offset})
         except (CommitFailedError, IllegalStateError) as error:
             log.warning("commit_refused", group=self._group, topic=partition.topic, error=type(error).__name__)
+        self.progress.settled()
 
-    async def _pause(self, seconds: float) -> None:
-        try:
+    async def _pause(self, seconds: float) -> float:
+        """Wait, unless told to stop meanwhile; returns how long to wait the next time."""
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
+        return min(seconds * 2, MAX_BACKOFF_S)
+
+
+async def _close(clients: _Clients) -> None:
+    """Leave the group. A broker that is gone cannot be told, and is not waited for."""
+    try:
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await clients.producer.stop()
+            await clients.consumer.stop()
+    except (KafkaError, TimeoutError) as error:
+        log.warning("consumer_left_untold", error=type(error).__name__)
 
 
 class _LetTheBatchEnd(ConsumerRebalanceListener):  # type: ignore[misc]

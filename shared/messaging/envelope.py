@@ -11,9 +11,12 @@ from uuid import UUID
 from opentelemetry import propagate
 from pydantic import ValidationError
 
-from shared.contracts import EVENT_BY_TYPE, Event
+from shared.contracts import EVENT_BY_TYPE, TOPICS, Event
 
 Headers = Mapping[str, str]
+
+REQUIRED = ("ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time")
+COMPACTED = frozenset(topic.name for topic in TOPICS if topic.compacted)
 
 
 class BadRecordError(Exception):
@@ -34,7 +37,7 @@ class IncomingRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Iterable[tuple[str, bytes]]: ...
+    def headers(self) -> Iterable[tuple[str, bytes | None]]: ...
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,28 @@ def kafka_headers(headers: Headers) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in headers.items()]
 
 
+def raw_headers(record: IncomingRecord) -> list[tuple[str, bytes]]:
+    """A header may come without a value."""
+    return [(name, value or b"") for name, value in record.headers]
+
+
 def text_headers(record: IncomingRecord) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in record.headers}
+    return {name: value.decode(errors="replace") for name, value in raw_headers(record)}
+
+
+def is_tombstone(record: IncomingRecord) -> bool:
+    """On a compacted topic a record without a body only lets the key be forgotten: there is nothing to handle."""
+    return record.value is None and record.topic in COMPACTED
 
 
 def open_envelope(record: IncomingRecord) -> Envelope:
     """Parse and validate one record. Raises BadRecordError with a reason that names the field and the rule."""
     headers = text_headers(record)
-    missing = [name for name in ("ce_id", "ce_type", "ce_source", "ce_time") if name not in headers]
+    missing = [name for name in REQUIRED if name not in headers]
     if missing:
         raise BadRecordError(f"not a CloudEvent: missing header {', '.join(missing)}")
+    if not headers["ce_specversion"].startswith("1."):
+        raise BadRecordError(f"CloudEvents version {headers['ce_specversion']!r} is not 1.x")
     model = EVENT_BY_TYPE.get(headers["ce_type"])
     if model is None:
         raise BadRecordError(f"unknown event type {headers['ce_type']!r}")
@@ -90,7 +105,7 @@ def open_envelope(record: IncomingRecord) -> Envelope:
         return Envelope(
             id=UUID(headers["ce_id"]),
             source=headers["ce_source"],
-            time=datetime.fromisoformat(headers["ce_time"]),
+            time=_time(headers["ce_time"]),
             data=model.model_validate_json(record.value),
             traceparent=headers.get("traceparent"),
         )
@@ -100,3 +115,10 @@ def open_envelope(record: IncomingRecord) -> Envelope:
         raise BadRecordError(f"against its contract: {rules}") from None
     except ValueError as error:
         raise BadRecordError(f"bad CloudEvents attribute: {error}") from None
+
+
+def _time(told: str) -> datetime:
+    moment = datetime.fromisoformat(told)
+    if moment.tzinfo is None:
+        raise ValueError("ce_time has no zone")
+    return moment

@@ -28,6 +28,6 @@ def tail_of(log: Path, count: int = 5) -> list[str]:
     if not log.exists():
         return []
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - 16_384))
+        file.seek(max(0, log.stat().st_size - max(16_384, count * 512)))
         lines = file.read().decode("utf-8", "replace").splitlines()
     return [line[:240] for line in lines if line.strip()][-count:]

@@ -217,4 +217,4 @@ def _service(service: Service, port: int, env: dict[str, str]) -> Process:
     launch = Launch((sys.executable, "-m", service.module, *service.arguments), own)
     ready = http_ready(f"http://127.0.0.1:{port}/readyz")
     after = ("topics", "migrations", "redis", "issuer")
-    return Process(service.name, lambda: launch, ready, after, port, stop_s=15)
+    return Process(service.name, lambda: launch, ready, after, port, stop_s=15, ready_s=120)

@@ -121,7 +121,7 @@ def run(
 @app.command("dead-letters", context_settings=FORWARD, add_help_option=False)
 def dead_letters(ctx: typer.Context) -> None:
     """처리하지 못한 사건을 다룹니다 · list, show, replay or drop dead letters (--help tells more)."""
-    _forward("shared.messaging.dead_letters", ctx.args)
+    _forward("shared.messaging.dead_letters_cli", ctx.args)
 
 
 def _forward(module: str, arguments: list[str]) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import traceback
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from opentelemetry import trace
@@ -13,6 +17,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Span, StatusCode
 from prometheus_client import Counter, Gauge, Histogram
 
 FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -20,6 +25,7 @@ FAST_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5
 HTTP_SECONDS = Histogram(
     "gwangsan_http_seconds", "Duration of requests", ["service", "method", "route", "status"], buckets=FAST_BUCKETS
 )
+READY = Gauge("gwangsan_ready", "1 when every check of /readyz passes", ["service"])
 CONSUMER_LAG = Gauge("gwangsan_consumer_lag_records", "Records not yet handled", ["group", "topic"])
 CONSUMER_PROGRESS_AGE_S = Gauge(
     "gwangsan_consumer_progress_age_seconds", "Since the consumer last made progress", ["group"]
@@ -39,6 +45,8 @@ INDEX_REBUILDS = Counter("gwangsan_index_rebuilds_total", "Rebuilds of the Redis
 STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")
 INBOX_WRITTEN = Counter("gwangsan_inbox_total", "Alerts at the inbox by outcome", ["outcome"])
 
+FRAMES_TOLD = 12
+
 tracer = trace.get_tracer("gwangsan")
 
 
@@ -50,29 +58,81 @@ def _trace_ids(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMa
     return event
 
 
+@contextmanager
+def span(name: str, **how: Any) -> Iterator[Span]:
+    """A current span. What fails in it is told by type alone, as in the logs."""
+    with tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False, **how) as current:
+        try:
+            yield current
+        except Exception as error:
+            current.set_status(StatusCode.ERROR)
+            current.set_attribute("error.type", type(error).__qualname__)
+            raise
+
+
+def _where_not_what(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception is told by its types and its frames. Its text is not: it may repeat a name or a coordinate."""
+    told = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
+    if isinstance(error, BaseException):
+        event["exception"] = [_frames(cause) for cause in _causes(error)]
+    return event
+
+
+def _first_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What libraries say below their first line is the representation of values."""
+    event["event"] = next(iter(str(event["event"]).splitlines()), "")
+    return event
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+
+
+def _frames(error: BaseException) -> dict[str, Any]:
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_TOLD:]
+    at = [f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"type": f"{type(error).__module__}.{type(error).__qualname__}", "at": at}
+
+
+def _pipeline() -> list[structlog.types.Processor]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _trace_ids,
+        _where_not_what,
+    ]
+
+
 def configure(service: str, *, level: str = "INFO", otlp_endpoint: str | None = None) -> None:
-    """JSON logs to standard output; traces only where an endpoint is given (trace ids are made either way)."""
+    """JSON logs to standard output, a line per event, the libraries' too; traces only where an endpoint is given."""
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _trace_ids,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=[*_pipeline(), as_json],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(
-        level=logging.WARNING,
-        stream=sys.stdout,
-        format='{"level":"%(levelname)s","logger":"%(name)s","event":"%(message)s"}',
+    libraries = logging.StreamHandler(sys.stdout)
+    libraries.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, _first_line, *_pipeline()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, as_json],
+        )
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[libraries])
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         provider = TracerProvider(resource=Resource.create({"service.name": f"gwangsan-{service}"}))
         if otlp_endpoint:
-            provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+            provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=traces_url(otlp_endpoint))))
         trace.set_tracer_provider(provider)
+
+
+def traces_url(otlp_endpoint: str) -> str:
+    """The endpoint as collectors name it (http://host:4318), or the whole address of its traces."""
+    return otlp_endpoint if urlsplit(otlp_endpoint).path.strip("/") else f"{otlp_endpoint.rstrip('/')}/v1/traces"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 
 from opentelemetry import propagate, trace
 from opentelemetry.trace import Link, SpanKind
 
 from shared import telemetry
-from shared.messaging.envelope import Envelope
+from shared.messaging.envelope import Envelope, IncomingRecord
 
 MAX_LINKS = 32
 
@@ -17,23 +18,47 @@ MAX_LINKS = 32
 @contextmanager
 def consuming(topic: str, group: str, envelopes: Sequence[Envelope]) -> Iterator[None]:
     """One span per transaction, never one per record."""
-    parents = [_context(envelope) for envelope in envelopes[:MAX_LINKS] if envelope.traceparent]
-    links = [Link(context) for context in parents if context.is_valid]
-    parent = None
-    if len(envelopes) == 1 and links:
-        parent = trace.set_span_in_context(trace.NonRecordingSpan(links[0].context))
-    attributes: dict[str, str | int] = {
-        "messaging.system": "kafka",
-        "messaging.destination.name": topic,
-        "messaging.consumer.group.name": group,
-        "messaging.batch.message_count": len(envelopes),
-    }
-    with telemetry.tracer.start_as_current_span(
-        f"process {topic}", context=parent, kind=SpanKind.CONSUMER, links=links, attributes=attributes
-    ):
+    with _span(topic, group, len(envelopes), (envelope.traceparent for envelope in envelopes)):
         yield
 
 
-def _context(envelope: Envelope) -> trace.SpanContext:
-    carrier = {"traceparent": envelope.traceparent or ""}
-    return trace.get_current_span(propagate.extract(carrier)).get_span_context()
+@contextmanager
+def consuming_records(topic: str, group: str, records: Sequence[IncomingRecord]) -> Iterator[None]:
+    """The same for records that are not opened into envelopes. What is produced inside takes this trace along."""
+    with _span(topic, group, len(records), (_traceparent(record) for record in records)):
+        yield
+
+
+def current_headers() -> list[tuple[str, bytes]]:
+    """The trace that goes on in what is produced now."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return [(name, value.encode()) for name, value in carrier.items()]
+
+
+@contextmanager
+def _span(topic: str, group: str, count: int, traceparents: Iterable[str | None]) -> Iterator[None]:
+    parents = (_context(told) for told in islice(filter(None, traceparents), MAX_LINKS))
+    links = [Link(context) for context in parents if context.is_valid]
+    parent = None
+    if count == 1 and links:
+        parent = trace.set_span_in_context(trace.NonRecordingSpan(links[0].context))
+    attributes: dict[str, str | int] = {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": topic,
+        "messaging.consumer.group.name": group,
+        "messaging.batch.message_count": count,
+    }
+    with telemetry.span(f"process {topic}", context=parent, kind=SpanKind.CONSUMER, links=links, attributes=attributes):
+        yield
+
+
+def _traceparent(record: IncomingRecord) -> str | None:
+    return next(
+        (value.decode("ascii", "replace") for name, value in record.headers if name == "traceparent" and value), None
+    )
+
+
+def _context(traceparent: str) -> trace.SpanContext:
+    return trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context()

@@ -58,13 +58,19 @@ def create_app(
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    app.include_router(_health(checks or {}))
+    app.include_router(_health(service, checks or {}))
     app.add_middleware(Observed, service=service)
     return app
 
 
-def _health(checks: Mapping[str, Check]) -> APIRouter:
+def _health(service: str, checks: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+    ready_gauge = telemetry.READY.labels(service)
+
+    async def find() -> dict[str, str | None]:
+        found = {name: await _told(check) for name, check in checks.items()}
+        ready_gauge.set(all(problem is None for problem in found.values()))
+        return found
 
     @router.get("/healthz")
     async def healthz() -> Response:
@@ -72,13 +78,14 @@ def _health(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        found = {name: await _told(check) for name, check in checks.items()}
+        found = await find()
         ready = all(problem is None for problem in found.values())
         body = {"ready": ready, "checks": {name: problem or "ok" for name, problem in found.items()}}
         return JSONResponse(body, 200 if ready else 503)
 
     @router.get("/metrics")
     async def metrics() -> Response:
+        await find()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

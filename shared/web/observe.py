@@ -42,14 +42,15 @@ class Observed:
         context = propagate.extract(dict(headers))
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id, service=self._service),
-            telemetry.tracer.start_as_current_span(scope["method"], context=context, kind=SpanKind.SERVER) as span,
+            telemetry.span(scope["method"], context=context, kind=SpanKind.SERVER) as span,
         ):
             try:
                 await self._app(scope, receive, sending)
             finally:
                 route = getattr(scope.get("route"), "path", "unmatched")
                 span.update_name(f"{scope['method']} {route}")
-                span.set_attributes({"http.route": route, "http.response.status_code": status})
+                attributes = {"http.request.method": scope["method"], "http.route": route}
+                span.set_attributes({**attributes, "http.response.status_code": status})
                 self._tell(scope["method"], route, status, time.perf_counter() - started)
 
     def _tell(self, method: str, route: str, status: int, took_s: float) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from services.matching.engine import kernel
 from services.matching.engine.areas import OUTSIDE, Areas
 from services.matching.engine.state import CitizenBook, InterestBits, PostingBook, to_ms
-from services.matching.engine.tables import F64, I32, I64, Pairs, Rows
+from services.matching.engine.tables import ANEW, F64, I32, I64, Pairs, Rows
 from shared.contracts import Posting, Watch
 from shared.contracts.alert import Cause
 from shared.geo import District
@@ -97,12 +97,14 @@ class Engine:
         put = self.postings.put(posting, now)
         if put is None or not look or posting.status == "closed":
             return []
-        row, place_moved = put
+        row, anew = put
         return [
-            match for shape in self.postings.shapes_of(row) for match in self._look_around(row, shape, place_moved, now)
+            match
+            for nth, shape in enumerate(self.postings.shapes_of(row))
+            for match in self._look_around(row, shape, anew and nth == 0, now)
         ]
 
-    def _look_around(self, row: int, shape: int, place_moved: bool, now: datetime) -> list[Match]:
+    def _look_around(self, row: int, shape: int, anew: bool, now: datetime) -> list[Match]:
         size, everybody = self.citizens.table.size, self.citizens.table.rows
         is_area = self.postings.shapes.rows["radius_m"][shape] <= 0
         dongs = (
@@ -114,7 +116,7 @@ class Engine:
 
         def some(done: int) -> tuple[int, int, int]:
             return kernel.look_around(  # type: ignore[no-any-return]
-                done, size, *subject, place_moved, dongs, self._stale_ms, to_ms(now), everybody, self.pairs.table, self.pairs.used,
+                done, size, *subject, anew, dongs, self._stale_ms, to_ms(now), everybody, self.pairs.table, self.pairs.used,
                 self.pairs.limit, self._out,
             )  # fmt: skip
 
@@ -163,7 +165,8 @@ class Engine:
             accuracy_m,
             observed_ms,
         )
-        citizen["fix_count"] += 1
+        citizen["fix_epoch"] = epoch
+        citizen["fix_count"] += ANEW
         return True
 
     def remember(self, alerted: Sequence[tuple[str, UUID, int]], partition: int) -> None:

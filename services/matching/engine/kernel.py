@@ -20,6 +20,7 @@ METRES_PER_DEGREE = EARTH_M * math.pi / 180.0
 JOB_BIT = 1
 NEVER_MS = -(1 << 62)
 LONG_AGO = -1_000
+ANEW = 10
 BEYOND, RIM, INSIDE = 0, 1, 2
 NOWHERE = (np.nan, np.nan, 1.0, np.int64(-1))
 
@@ -86,6 +87,8 @@ def free_for(citizen, posting, now_ms):
         return True
     if not citizen.free_from_ms <= now_ms < citizen.free_until_ms:
         return False
+    if posting.starts_ms == NEVER_MS:
+        return True  # a job at any time: being free now is enough
     return posting.starts_ms >= citizen.free_from_ms and posting.ends_ms <= citizen.free_until_ms
 
 
@@ -125,7 +128,7 @@ def meet(c, citizen, p, posting, zone, before, patience, now_ms, pairs, used):
     known = pairs[slot].key >= 0
     if zone == BEYOND:
         if known and before == INSIDE:
-            pairs[slot].together = citizen.fix_count - 1
+            pairs[slot].together = max(pairs[slot].together, citizen.fix_count - 1)
         return False, used
     if zone == RIM and before != INSIDE and not (known and citizen.fix_count - pairs[slot].together <= patience):
         return False, used
@@ -180,7 +183,7 @@ def leave_cell(c, dong, was, entry, citizens, shapes, pool, pairs):
         if before == INSIDE and zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape) == BEYOND:
             slot = find_pair(pairs, c, shape.posting)
             if pairs[slot].key >= 0:
-                pairs[slot].together = citizen.fix_count - 1
+                pairs[slot].together = max(pairs[slot].together, citizen.fix_count - 1)
 
 
 @compiled
@@ -198,6 +201,13 @@ def gate(citizen, lat, lon, accuracy_m, observed_ms, epoch, max_accuracy_m, max_
         if walked_m > max_speed_m_s * (observed_ms - citizen.observed_ms) / 1000.0:
             return IMPLAUSIBLE
     return ACCEPTED
+
+
+@compiled
+def may_match(citizen, now_ms, stale_ms):
+    """Whether a position is known, young enough (M3), and was taken under the consent that is known (M9)."""
+    known = not math.isnan(citizen.lat)
+    return known and citizen.observed_ms >= now_ms - stale_ms and citizen.fix_epoch == citizen.consent_epoch
 
 
 @compiled
@@ -220,18 +230,18 @@ def take_fixes(i, fixes, limits, now_ms, citizens, postings, shapes, cells, pool
         )
         if outcome[i] == ACCEPTED:
             # A citizen not heard of for long was not looked at when postings changed, so counts as coming anew.
-            heard = citizen.observed_ms >= now_ms - stale_ms and not math.isnan(citizen.lat)
+            heard = may_match(citizen, now_ms, stale_ms) and fix.epoch == citizen.fix_epoch
             was = NOWHERE
             if heard:
                 was = (citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat)), np.int64(citizen.dong))
             citizen.lat, citizen.lon, citizen.accuracy_m = fix.lat, fix.lon, fix.accuracy_m
-            citizen.observed_ms, citizen.dong = fix.observed_ms, fix.dong
-            citizen.fix_count += 1
+            citizen.observed_ms, citizen.dong, citizen.fix_epoch = fix.observed_ms, fix.dong, fix.epoch
+            citizen.fix_count += 1 if heard else ANEW
             if heard:
                 left = find_cell(was[0], was[1], cells)
                 if left >= 0 and left != at:
                     leave_cell(fix.citizen, fix.dong, was, cells[left], citizens, shapes, pool, pairs)
-            if at >= 0 and fix.observed_ms >= now_ms - stale_ms:
+            if at >= 0 and may_match(citizen, now_ms, stale_ms):
                 first = written
                 written, used = scan_cell(
                     fix.citizen, fix.dong, was, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, out, written
@@ -248,7 +258,7 @@ def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cell
     written = 0
     while i < len(who):
         citizen = citizens[who[i]]
-        if not math.isnan(citizen.lat) and citizen.observed_ms >= now_ms - stale_ms:
+        if may_match(citizen, now_ms, stale_ms):
             at = find_cell(citizen.lat, citizen.lon, cells)
             if at >= 0:
                 if used + cells[at].length > room or written + cells[at].length > len(out):
@@ -273,23 +283,23 @@ def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cell
 
 
 @compiled
-def look_around(c, size, shape, posting, place_moved, dongs, stale_ms, now_ms, citizens, pairs, used, room, out):
+def look_around(c, size, shape, posting, anew, dongs, stale_ms, now_ms, citizens, pairs, used, room, out):
     """Evaluate everybody for one shape of a posting that opened or changed.
 
-    Where the place moved, nobody is present any more, whatever the old circle said.
+    Where the place, or whom it is for, changed, nobody is present any more, whatever was before.
     """
     rim_degrees = (exit_rim_m(shape.radius_m) + 1.0) / METRES_PER_DEGREE if shape.radius_m > 0 else 180.0
     written = 0
     while c < size:
         citizen = citizens[c]
-        if place_moved:
+        if anew:
             slot = find_pair(pairs, c, shape.posting)
             if pairs[slot].key >= 0:
                 pairs[slot].together = LONG_AGO
         if abs(citizen.lat - shape.lat) <= rim_degrees or (shape.radius_m <= 0 and not math.isnan(citizen.lat)):
             if used + 1 > room or written + 1 > len(out):
                 break
-            if citizen.observed_ms >= now_ms - stale_ms and posting.expires_ms > now_ms and wants(citizen, posting):
+            if may_match(citizen, now_ms, stale_ms) and posting.expires_ms > now_ms and wants(citizen, posting):
                 cos_lat = math.cos(math.radians(citizen.lat))
                 zone = zone_of(citizen.lat, citizen.lon, cos_lat, dongs[c], citizen.radius_m, shape)
                 alert, used = meet(c, citizen, shape.posting, posting, zone, BEYOND, 0, now_ms, pairs, used)

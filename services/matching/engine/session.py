@@ -32,7 +32,7 @@ from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
 from shared.contracts.watch import WATCHES
 from shared.geo import District
-from shared.messaging import dead_letters, kafka
+from shared.messaging import dead_letters, kafka, tracing
 from shared.messaging.envelope import BadRecordError, open_envelope
 from shared.messaging.progress import Progress
 
@@ -110,7 +110,10 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         """Everything known of the citizens of newly given partitions; then whatever they missed meanwhile is told."""
         started, now = time.monotonic(), self._clock()
         watches = {TopicPartition(WATCHES.name, p) for p in partitions}
-        self._state.assign([*(self._state.assignment() - watches), *watches])
+        others = {tp: await self._state.position(tp) for tp in self._state.assignment() - watches}
+        self._state.assign([*others, *watches])
+        for tp, offset in others.items():  # an assignment forgets every position
+            self._state.seek(tp, offset)
         rows: list[int] = []
         async for record in replay.to_end(self._state, watches):
             if (event := _opened(record)) is not None:
@@ -142,7 +145,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                     await self._restore_citizens(arriving)
                 owned = {tp: records for tp, records in batch.items() if tp.partition in self._owned}
                 if owned:
-                    await self._apply([record for records in owned.values() for record in records])
+                    records = [record for records in owned.values() for record in records]
+                    with tracing.consuming_records(LOCATIONS.name, GROUP, records):
+                        await self._apply(records)
                     self._uncommitted |= {tp: records[-1].offset + 1 for tp, records in owned.items()}
                 if self._uncommitted and time.monotonic() - committed_at > COMMIT_EVERY_S:
                     await self._commit()
@@ -163,18 +168,22 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take_state(self) -> None:
         while not self._stopping.is_set():
-            batch = await self._state.getmany(timeout_ms=POLL_MS)
-            if not batch:
+            records = [r for records in (await self._state.getmany(timeout_ms=POLL_MS)).values() for r in records]
+            if not records:
                 continue
             async with self._busy:
-                matches: list[Match] = []
-                for record in (record for records in batch.values() for record in records):
-                    event = _opened(record)
-                    if event is None:
-                        log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
-                        continue
-                    matches += self._engine_put(event, record.partition, self._clock())
-                await self._tell(matches)
+                with tracing.consuming_records(records[0].topic, GROUP, records):
+                    await self._tell(self._applied(records))
+
+    def _applied(self, records: list[ConsumerRecord]) -> list[Match]:
+        matches: list[Match] = []
+        for record in records:
+            event = _opened(record)
+            if event is None:
+                log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
+                continue
+            matches += self._engine_put(event, record.partition, self._clock())
+        return matches
 
     def _engine_put(self, event: Event, partition: int, now: datetime, *, look: bool = True) -> list[Match]:
         if isinstance(event, Posting):
@@ -211,6 +220,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         now = self._clock()
         made_at = b'"%s"' % now.isoformat().encode()
+        trace = tracing.current_headers()
         pending = []
         for match in matches:
             watch, posting = self._engine.citizens.watches[match.citizen], self._engine.postings.current[match.posting]
@@ -227,7 +237,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 now=now,
                 made_at=made_at,
             )
-            pending.append(await self._producer.send(ALERTS.name, body, key=key, headers=headers))
+            pending.append(await self._producer.send(ALERTS.name, body, key=key, headers=[*headers, *trace]))
             telemetry.ALERTS.labels(posting.kind, match.cause).inc()
         await asyncio.gather(*pending)
         if decoded is not None:

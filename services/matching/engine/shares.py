@@ -72,19 +72,19 @@ class Shares:
         for partition, citizen_id in withdrawn:
             await store.forget_citizen(self._redis, partition, citizen_id, now_ms)
         for partition in await store.shares_missing(self._redis, owned):
-            await self._rebuild(partition, engine)
+            await self._rebuild(partition, now_ms, engine)
         for partition in owned & self._dirty.keys():
             await self._put(self._dirty.pop(partition).values())
 
-    async def _rebuild(self, partition: int, engine: Engine) -> None:
+    async def _rebuild(self, partition: int, now_ms: int, engine: Engine) -> None:
         started = time.monotonic()
+        self._dirty.pop(partition, None)  # before reading: what changes meanwhile is written after
         postings = list(self._postings.get(partition, {}).values())
         for posting in postings:
             self._written.pop(str(posting.id), None)
         await self._put([p for p in postings if p.status == "open"])
-        positions = await self._put_positions(partition, engine)
+        positions = await self._put_positions(partition, now_ms, engine)
         await store.mark_whole(self._redis, partition)
-        self._dirty.pop(partition, None)
         telemetry.INDEX_REBUILDS.labels("missing").inc()
         log.info("index_rebuilt", partition=partition, postings=len(postings), positions=positions,
                  seconds=round(time.monotonic() - started, 2))  # fmt: skip
@@ -104,13 +104,15 @@ class Shares:
             self._written[entry.id] = IndexedPosting(entry.id, b"", entry.cells)
         await store.put_postings(self._redis, fresh, gone)
 
-    async def _put_positions(self, partition: int, engine: Engine) -> int:
+    async def _put_positions(self, partition: int, now_ms: int, engine: Engine) -> int:
+        """Those that may still match; an older one must not come back."""
         rows = engine.citizens.table.rows[: engine.citizens.table.size]
-        here = np.flatnonzero((rows["partition"] == partition) & ~np.isnan(rows["lat"]))
+        young = rows["observed_ms"] >= now_ms - int(self._ttl_s * 1000)
+        here = np.flatnonzero((rows["partition"] == partition) & ~np.isnan(rows["lat"]) & young)
         slots: dict[tuple[int, int], dict[str, bytes]] = {}
         for row in here.tolist():
             at = rows[row]
-            fix = StoredFix(*(at[name].item() for name in ("lat", "lon", "accuracy_m", "observed_ms", "consent_epoch")))
+            fix = StoredFix(*(at[name].item() for name in ("lat", "lon", "accuracy_m", "observed_ms", "fix_epoch")))
             slots.setdefault((partition, fix.observed_ms // SLOT_MS), {})[engine.citizens.ids[row]] = fix.pack()
         await store.put_fixes(self._redis, slots, self._ttl_s)
         return len(here)

@@ -11,6 +11,7 @@ import numpy as np
 
 from services.matching.engine.tables import (
     ALWAYS_MS,
+    ANEW,
     CITIZEN,
     NEVER_MS,
     NEW_CITIZEN,
@@ -81,6 +82,7 @@ class CitizenBook:
         if known is not None and known.version >= watch.version:
             return None
         self.watches[row] = watch
+        before = self._what_is_wanted(row)
         active = watch.located and not watch.paused
         columns["kinds"][row] = sum(KIND_BITS[kind] for kind in watch.kinds) if active else 0
         columns["interests"][row] = self._bits.mask(watch.interests)
@@ -89,10 +91,18 @@ class CitizenBook:
         columns["picky"][row] = bool(watch.muted_channels or watch.muted_postings)
         columns["consent_epoch"][row] = watch.consent_epoch
         columns["located"][row] = watch.located
-        if not watch.located:
+        if self._what_is_wanted(row) != before:
+            columns["fix_count"][row] += ANEW
+        taken_under = int(columns["fix_epoch"][row])
+        if taken_under < watch.consent_epoch or (taken_under == watch.consent_epoch and not watch.located):
             self.forget_position(row)
         self._set_window(row, watch, now)
         return row
+
+    def _what_is_wanted(self, row: int) -> list[int | float]:
+        """Whoever changes one of these comes anew: fixes were not held against all postings by the new settings."""
+        names = ("kinds", "interests", "radius_m", "birth_year", "consent_epoch")
+        return [self.table.rows[name][row].item() for name in names]
 
     def _set_window(self, row: int, watch: Watch, now: datetime) -> None:
         columns = self.table.rows
@@ -105,7 +115,8 @@ class CitizenBook:
             return
         starts_ms, ends_ms = to_ms(spans[0].starts_at), to_ms(spans[0].ends_at)
         columns["free_from_ms"][row], columns["free_until_ms"][row] = starts_ms, ends_ms
-        due_ms = starts_ms if to_ms(now) < starts_ms else ends_ms
+        # Later than now even where the span's end and now share a millisecond, or this would never end.
+        due_ms = starts_ms if to_ms(now) < starts_ms else max(ends_ms, to_ms(now) + 1)
         heapq.heappush(self._timers, (due_ms, row, watch.version))
 
     def windows_begun(self, now: datetime) -> list[int]:
@@ -124,7 +135,7 @@ class CitizenBook:
         columns = self.table.rows
         columns["lat"][row] = columns["lon"][row] = np.nan
         columns["observed_ms"][row] = NEVER_MS
-        columns["fix_count"][row] += 10
+        columns["fix_count"][row] += ANEW
 
     def forget_partition(self, partition: int) -> None:
         """Another worker has these citizens now."""
@@ -132,6 +143,14 @@ class CitizenBook:
             self.forget_position(int(row))
             self.table.rows["kinds"][row] = 0
             self.watches[row] = None
+
+
+def _over(posting: Posting, now: datetime) -> bool:
+    return posting.status == "closed" or posting.expires_at <= now
+
+
+def _whom_and_where(posting: Posting) -> tuple[object, ...]:
+    return posting.where, posting.widens, posting.kind, posting.audience, posting.starts_at
 
 
 class PostingBook:
@@ -158,12 +177,12 @@ class PostingBook:
         return row
 
     def put(self, posting: Posting, now: datetime) -> tuple[int, bool] | None:
-        """Take over a posting's state: its row and whether its place moved; None if it is older than that known."""
+        """Take over a posting's state: its row and whether all citizens come to it anew; None if older than known."""
         row, columns = self.row(posting.id), self.table.rows
         known = self.current[row]
         if known is not None and known.version >= posting.version:
             return None
-        moved = known is not None and (known.where, known.widens) != (posting.where, posting.widens)
+        anew = known is not None and (_over(known, now) or _whom_and_where(known) != _whom_and_where(posting))
         self.current[row] = posting
         columns["open"][row] = posting.status == "open"
         columns["kind"][row] = KIND_BITS[posting.kind]
@@ -171,15 +190,15 @@ class PostingBook:
         columns["interests"][row] = self._bits.mask(posting.audience.interests)
         columns["min_age"][row] = posting.audience.min_age or 0
         columns["starts_ms"][row] = to_ms(posting.starts_at) if posting.starts_at else NEVER_MS
-        columns["ends_ms"][row] = to_ms(posting.ends_at) if posting.ends_at else ALWAYS_MS
+        columns["ends_ms"][row] = to_ms(ends_at) if (ends_at := posting.ends_at or posting.starts_at) else ALWAYS_MS
         columns["expires_ms"][row] = to_ms(posting.expires_at)
         columns["starts_year"][row] = (posting.starts_at or posting.changed_at).astimezone(SEOUL).year
-        if posting.status == "closed" or moved:
+        if posting.status == "closed" or anew:
             self._unplace(row)
         if posting.status == "open" and row not in self._shapes_of:
             self._place(row, posting, now)
         self._await_step(row, posting, now)
-        return row, moved
+        return row, anew
 
     def widened(self, now: datetime) -> list[int]:
         """Postings whose circles grew since the last call (J5)."""

@@ -20,6 +20,7 @@ NEVER_MS = -(1 << 62)
 ALWAYS_MS = 1 << 62
 NOT_ALERTED = -1
 LONG_AGO = -1_000
+ANEW = 10  # added to fix_count: whoever was present anywhere is so no more until met again
 
 CITIZEN = np.dtype(
     [
@@ -32,6 +33,7 @@ CITIZEN = np.dtype(
         ("free_until_ms", np.int64),
         ("radius_m", np.float64),
         ("consent_epoch", np.int32),
+        ("fix_epoch", np.int32),  # the consent under which the position was taken; it acts under no other (M9)
         ("fix_count", np.int32),  # accepted fixes; presence in a circle is told by it (see PAIR)
         ("birth_year", np.int32),
         ("partition", np.int32),
@@ -42,7 +44,7 @@ CITIZEN = np.dtype(
     ],
     align=True,
 )
-NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, -1, -1, 0, False, False)
+NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, 0, -1, -1, 0, False, False)
 
 POSTING = np.dtype(
     [

@@ -16,7 +16,7 @@ import { drawLive, wireTabs, wireTools } from "./ui/chrome.js";
 import { drawCitizen, drawReplay } from "./ui/citizen-card.js";
 import { byId } from "./ui/dom.js";
 import { keptLang, t, useLang } from "./ui/i18n.js";
-import { drawAll, drawInbox, drawNearby, shownPostings } from "./ui/lists.js";
+import { areasOf, drawAll, drawInbox, drawNearby, shownPostings } from "./ui/lists.js";
 import { officerPanel } from "./ui/officer-card.js";
 import { throttled } from "./throttle.js";
 import { toast } from "./ui/toasts.js";
@@ -99,7 +99,7 @@ async function reload() {
 /** @param {import("./types.js").InboxItem} item @param {import("./types.js").InboxItem} [before] */
 function onAlert(item, before) {
   panel.arrived(item);
-  if (!before || before.posting_version !== item.posting_version) toast(item, () => pick(item.posting_id));
+  if (!before || before.posting_version !== item.posting_version) toast(item, areasOf(store.state, item), () => pick(item.posting_id));
   reloadSoon();
   refreshNearby();
 }
@@ -195,7 +195,7 @@ function draw() {
   store.watch(["lang", "session", "consent", "busy", "receipt", "watched", "here", "dongs"], () => drawCitizen(store, acts));
   store.watch(["replay"], () => drawReplay(store));
   store.watch(["stream", "lang"], () => drawLive(store));
-  store.watch(["lang", "inbox", "session", "tab"], () => drawInbox(store, acts));
+  store.watch(["lang", "inbox", "session", "tab", "postings", "dongs"], () => drawInbox(store, acts));
   store.watch(["lang", "nearby", "session", "tab", "selected", "now"], () => drawNearby(store, acts));
   store.watch(["lang", "postings", "listing", "missing", "kinds", "inDong", "order", "settled", "selected", "dongs", "tab", "now"], () => drawAll(store, acts));
   store.watch(["at", "consent", "here", "dongs"], () => map?.showCitizen(store.state.at, Boolean(store.state.consent), store.state.here?.code ?? null));

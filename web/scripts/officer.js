@@ -44,7 +44,7 @@ export class SampleOfficer {
 
   async raisePay() {
     const pay = { ...this.posted.pay, amount_krw: this.posted.pay.amount_krw + 1_000 };
-    this.posted = await this.#session.api.patch(`/api/jobs/postings/${this.posted.id}`, { pay }, { "If-Match": `"${this.posted.version}"` });
+    this.posted = await this.#session.api.patch(`/api/jobs/postings/${this.posted.id}`, { pay }, { "If-Match": `"v${this.posted.version}"` });
     return this.posted;
   }
 

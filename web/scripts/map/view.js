@@ -1,6 +1,6 @@
 // @ts-check
 /** @import { Point, Posting, Dong } from "../types.js" */
-import { Projection } from "../domain/geo.js";
+import { METRES_PER_DEGREE, Projection } from "../domain/geo.js";
 import { placesOf } from "../domain/postings.js";
 import { s } from "../ui/dom.js";
 import { Camera } from "./camera.js";
@@ -152,7 +152,7 @@ export class MapView {
 
   /** @param {[number, number][]} marks */
   #drawLabels(marks) {
-    const wanted = this.#byArea.map((dong) => ({ at: this.camera.toScreen(...this.projection.to(dong.label)), name: dong.name }));
+    const wanted = this.#byArea.map((dong) => ({ at: this.camera.toScreen(...this.projection.to(dong.label)), name: dong.name, room: Math.sqrt(dong.area) * METRES_PER_DEGREE * this.camera.scale * 0.45 }));
     const placed = placeLabels(wanted, marks);
     this.#byArea.forEach((dong, i) => {
       const label = this.labels?.[this.dongs.indexOf(dong)];

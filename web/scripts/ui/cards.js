@@ -24,9 +24,9 @@ function whyOf(item) {
 
 /**
  * One alert of the inbox.
- * @param {InboxItem} item @param {{ onPick: (postingId: string) => void, onRead: (item: InboxItem) => void }} acts
+ * @param {InboxItem} item @param {string[]} dongs @param {{ onPick: (postingId: string) => void, onRead: (item: InboxItem) => void }} acts
  */
-export function alertCard(item, acts) {
+export function alertCard(item, dongs, acts) {
   const shown = item.headline;
   return h(
     "li",
@@ -37,7 +37,7 @@ export function alertCard(item, acts) {
       { class: "item-body" },
       h("p", { class: "marks" }, ...marks(item), h("span", { class: "from", lang: "ko" }, item.institution)),
       h("h3", {}, h("button", { type: "button", class: "link", lang: "ko", "data-key": `a${item.id}`, onclick: () => acts.onPick(item.posting_id) }, shown)),
-      h("p", { class: "facts" }, reason(item)),
+      h("p", { class: "facts" }, reason(item, dongs)),
       item.closed_because && h("p", { class: "facts", lang: "ko" }, `${t("closed")}: ${item.closed_because}`),
       h(
         "div",

@@ -13,7 +13,8 @@ const keptTheme = () => THEMES.find((theme) => theme === localStorage.getItem(KE
 function useTheme(theme) {
   localStorage.setItem(KEPT, theme);
   document.documentElement.dataset.theme = theme;
-  byId("theme").textContent = t(`theme-${theme}`);
+  byId("theme").replaceChildren(h("span", { class: "wide" }, t("theme"), "\u00a0"), t(`theme-${theme}`));
+  byId("theme").setAttribute("aria-label", `${t("theme")} ${t(`theme-${theme}`)}`);
 }
 
 /** Language and theme buttons. @param {(lang: "ko" | "en") => void} onLang */

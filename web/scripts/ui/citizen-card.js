@@ -1,7 +1,6 @@
 // @ts-check
 import { SPEEDS } from "../replay.js";
 import { KINDS } from "../domain/postings.js";
-import { dongAt } from "../domain/geo.js";
 import { byId, h, icon, replace } from "./dom.js";
 import { clock, moment } from "./format.js";
 import { t } from "./i18n.js";
@@ -92,11 +91,19 @@ function receiptPart({ id, at }) {
   );
 }
 
+/** The 동 picked but not yet gone to: kept while the card is drawn anew. */
+let chosen = "";
+
 /** @param {import("./lists.js").AppStore} store @param {CitizenActs} acts */
 function movePart({ state }, acts) {
   const names = [...state.dongs].sort((a, b) => a.name.localeCompare(b.name, "ko"));
-  const select = h("select", { id: "go-dong", "aria-label": t("move-to-label"), "data-key": "go-dong" }, ...names.map(({ code, name }) => h("option", { value: code }, name)));
-  select.value = dongAt(state.dongs, state.settled)?.code ?? names[0]?.code ?? "";
+  const choose = (/** @type {any} */ event) => (chosen = event.target.value);
+  const select = h("select", { id: "go-dong", "aria-label": t("move-to-label"), "data-key": "go-dong", onchange: choose }, ...names.map(({ code, name }) => h("option", { value: code }, name)));
+  select.value = chosen || (state.here?.code ?? names[0]?.code ?? "");
+  const go = () => {
+    chosen = "";
+    acts.onGoTo(select.value);
+  };
   const arrow = (/** @type {"north" | "south" | "west" | "east"} */ way, /** @type {number} */ east, /** @type {number} */ north) =>
     h("button", { type: "button", class: `arrow ${way}`, "aria-label": t(`go-${way}`), "data-key": way, onclick: () => acts.onStep(east, north) }, icon("arrow"));
   return h(
@@ -106,7 +113,7 @@ function movePart({ state }, acts) {
     h(
       "div",
       { class: "move-rows" },
-      h("div", { class: "row" }, select, h("button", { type: "button", id: "go", "data-key": "go", onclick: () => acts.onGoTo(select.value) }, t("move-to"))),
+      h("div", { class: "row" }, select, h("button", { type: "button", id: "go", "data-key": "go", onclick: go }, t("move-to"))),
       replayPart(state, acts),
       h("p", { class: "note" }, h("span", { id: "replay-at" }), t("replay-note")),
     ),

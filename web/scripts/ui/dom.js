@@ -46,12 +46,14 @@ export const byId = (id) => document.getElementById(id);
 /** @param {Element} root @param {string} key @returns {any} */
 const keyed = (root, key) => root.querySelector(`[data-key="${CSS.escape(key)}"]`);
 
-/** What is focused, opened or scrolled stays so when a part is drawn anew. @param {Element} root @param {...(Node | string)} children */
+/** What is focused, opened or typed stays so when a part is drawn anew. @param {Element} root @param {...(Node | string)} children */
 export function replace(root, ...children) {
   const focused = document.activeElement;
   const key = root.contains(focused) ? focused?.getAttribute("data-key") : null;
   const open = [...root.querySelectorAll("details[open][data-key]")].map((part) => part.getAttribute("data-key") ?? "");
+  const typed = [...root.querySelectorAll("input[type=password][data-key]")].map((field) => /** @type {const} */ ([field.getAttribute("data-key") ?? "", /** @type {any} */ (field).value]));
   root.replaceChildren(...children);
+  for (const [name, value] of typed) if (keyed(root, name)) keyed(root, name).value = value;
   open.forEach((name) => keyed(root, name)?.setAttribute("open", ""));
   if (key) keyed(root, key)?.focus({ preventScroll: true });
 }

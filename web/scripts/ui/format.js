@@ -69,18 +69,19 @@ export const distance = (metres) =>
   typeof metres === "number" ? t("straight-line", { m: metres.toLocaleString("en-US") }) : "";
 
 /** Joined so that a line breaks between facts, not inside one. @param {(string | null | false)[]} parts */
-const joined = (parts) => parts.filter(Boolean).map((part) => String(part).replaceAll(" ", "\u00a0")).join(" · ");
+const joined = (parts) => parts.filter(Boolean).map((part) => String(part).replaceAll(" ", "\u00a0").replaceAll("–", "\u2060–\u2060")).join(" · ");
 
-/** "수완동 · 약 400m(직선거리) · 14–17시 · 시급 12,000원" @param {InboxItem} item */
-export function reason(item) {
-  const where = item.dong && item.distance_m === null ? t("all-dong", { dong: item.dong }) : item.dong;
-  return joined([where, distance(item.distance_m), span(item.starts_at, item.ends_at), money(item.shows)]);
+/** @param {string[]} dongs */
+const areas = (dongs) => (dongs.length > 2 ? `${dongs.slice(0, 2).join(", ")} +${dongs.length - 2}` : dongs.join(", "));
+
+/** "수완동 · 약 400m(직선거리) · 14–17시 · 시급 12,000원" @param {InboxItem} item @param {string[]} dongs the 동 it is meant for, where it has no place */
+export function reason(item, dongs) {
+  return joined([item.dong ?? areas(dongs), distance(item.distance_m), span(item.starts_at, item.ends_at), money(item.shows)]);
 }
 
 /** The same line for a posting seen from where the citizen stands. @param {Posting} posting @param {string[]} dongs @param {number | null} metres */
 export function factsOf(posting, dongs, metres) {
-  const where = dongs.length > 2 ? `${dongs.slice(0, 2).join(", ")} +${dongs.length - 2}` : dongs.join(", ");
-  return joined([where, distance(metres), span(posting.starts_at, posting.ends_at), money(posting.shows)]);
+  return joined([areas(dongs), distance(metres), span(posting.starts_at, posting.ends_at), money(posting.shows)]);
 }
 
 /** 7:05 @param {number} seconds */

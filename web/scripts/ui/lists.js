@@ -1,7 +1,7 @@
 // @ts-check
 /** @import { Posting, InboxItem } from "../types.js" */
 import { bucketM, contains } from "../domain/geo.js";
-import { KINDS, isOpen, metresTo, placesOf } from "../domain/postings.js";
+import { KINDS, dongNames, isOpen, metresTo, placesOf } from "../domain/postings.js";
 import { alertCard, postingCard } from "./cards.js";
 import { byId, h, icon, replace } from "./dom.js";
 import { t } from "./i18n.js";
@@ -30,6 +30,12 @@ function count(id, n) {
   byId(`count-${id}`).textContent = n === null ? "" : String(n);
 }
 
+/** The 동 an alert's posting is meant for, if it has no place. @param {import("../state.js").State} state @param {InboxItem} item */
+export function areasOf({ postings, dongs }, item) {
+  const posting = item.dong ? undefined : postings.find(({ id }) => id === item.posting_id);
+  return posting ? dongNames(posting, dongs) : [];
+}
+
 /** @param {AppStore} store @param {ListActs} acts */
 export function drawInbox(store, acts) {
   const { inbox, session, tab } = store.state;
@@ -38,7 +44,7 @@ export function drawInbox(store, acts) {
   const content = () => {
     if (!inbox) return session === "signed" ? loading() : empty(t("inbox-anonymous"));
     if (!inbox.length) return empty(t("inbox-empty"));
-    return h("ul", { class: "items" }, ...inbox.slice(0, PAGE * 2).map((item) => alertCard(item, acts)));
+    return h("ul", { class: "items" }, ...inbox.slice(0, PAGE * 2).map((item) => alertCard(item, areasOf(store.state, item), acts)));
   };
   replace(byId("inbox"), content());
 }

@@ -7,8 +7,8 @@ import { t } from "./i18n.js";
 const SHOWN_MS = 9_000;
 const MOST = 3;
 
-/** A short-lived note; everything it says stays in the inbox. @param {InboxItem} item @param {() => void} onPick */
-export function toast(item, onPick) {
+/** A short-lived note; everything it says stays in the inbox. @param {InboxItem} item @param {string[]} dongs @param {() => void} onPick */
+export function toast(item, dongs, onPick) {
   const state = item.state === "closed" ? t("toast-closed") : item.state === "updated" ? t("toast-updated") : "";
   const note = h(
     "div",
@@ -19,7 +19,7 @@ export function toast(item, onPick) {
       { class: "item-body" },
       state && h("p", { class: "marks" }, h("b", {}, state)),
       h("p", {}, h("button", { type: "button", class: "link", lang: "ko", onclick: onPick }, item.headline)),
-      h("p", { class: "facts" }, reason(item)),
+      h("p", { class: "facts" }, reason(item, dongs)),
     ),
     h("button", { type: "button", class: "close", "aria-label": t("close"), onclick: () => note.remove() }, "×"),
   );

@@ -25,7 +25,7 @@ def consuming(topic: str, group: str, envelopes: Sequence[Envelope]) -> Iterator
 @contextmanager
 def consuming_records(topic: str, group: str, records: Sequence[IncomingRecord]) -> Iterator[None]:
     """The same for records that are not opened into envelopes. What is produced inside takes this trace along."""
-    with _span(topic, group, len(records), (_traceparent(record) for record in records)):
+    with _span(topic, group, len(records), (_traceparent(record) for record in records[:MAX_LINKS])):
         yield
 
 

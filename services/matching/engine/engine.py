@@ -19,6 +19,7 @@ from services.matching.engine.state import CitizenBook, InterestBits, PostingBoo
 from services.matching.engine.tables import ANEW, F64, I32, I64, Pairs, Rows
 from shared.contracts import Posting, Watch
 from shared.contracts.alert import Cause
+from shared.contracts.posting import veiled
 from shared.geo import District
 
 ROOM = 1 << 14
@@ -192,16 +193,19 @@ class Engine:
         fix = out["fix"].tolist() if cause == "citizen_moved" else [-1] * len(out)
         rows = zip(out["citizen"].tolist(), out["posting"].tolist(), metres, fix, strict=True)
         found = [Match(c, p, m, cause, f) for c, p, m, f in rows]
-        if self._bits.exact and not self.citizens.table.rows["picky"][out["citizen"]].any():
+        plain = self._bits.exact and not self.postings.excluding
+        if plain and not self.citizens.table.rows["picky"][out["citizen"]].any():
             return found
         return [match for match in found if self._truly_wanted(match)]
 
     def _truly_wanted(self, match: Match) -> bool:
-        """What the records cannot say: muted senders and postings, and interests beyond those with a bit of their own."""
+        """What the records cannot say: muted senders and postings, who is not to be told, interests without a bit of their own."""
         watch, posting = self.citizens.watches[match.citizen], self.postings.current[match.posting]
         if watch is None or posting is None:
             return False
         muted = posting.audience.channel in watch.muted_channels or posting.id in watch.muted_postings
+        if posting.audience.not_for:
+            muted |= veiled(posting.id, watch.citizen_id) in posting.audience.not_for
         theirs, ours = set(posting.audience.interests), set(watch.interests)
         if not muted and (not theirs or not ours or theirs & ours):
             return True

@@ -16,18 +16,17 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
-from services.matching.alerts.wire import AlertWriter
+from services.matching.alerts.publisher import AlertPublisher
 from services.matching.engine import kernel, replay
 from services.matching.engine.engine import Engine, Match, Rules
 from services.matching.engine.shares import Shares
 from services.matching.engine.state import to_ms
 from services.matching.index import store
-from services.matching.positions.wire import Decoded, decode
+from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
 from shared.clock import Clock
 from shared.contracts import Event, Posting, Watch
-from shared.contracts.alert import ALERTS, Cause
 from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
 from shared.contracts.watch import WATCHES
@@ -52,8 +51,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings, self._clock, self._progress, self._stopping = settings, clock, progress, stopping
         rules = Rules(settings.max_accuracy_m, settings.max_speed_m_s, settings.position_ttl_s)
         self._engine = Engine(where, rules)
-        self._writer = AlertWriter()
         self._redis = store.connect(settings.redis_url)
+        self._district = where
         self._shares = Shares(self._redis, where, settings.position_ttl_s)
         self._busy = asyncio.Lock()
         self._owned: set[int] = set()
@@ -66,6 +65,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._fixes = kafka.consumer(self._settings.kafka_url, group=GROUP, max_records=self._settings.batch_fixes)
         self._state = kafka.consumer(self._settings.kafka_url, group=None, max_records=5_000)
         self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
+        self._alerts = AlertPublisher(self._engine, self._producer, self._district, self._clock)
         try:
             await self._producer.start()
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
@@ -133,7 +133,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             positions=len(rows),
             seconds=round(time.monotonic() - started, 2),
         )
-        await self._tell(self._engine.look_again(rows, self._clock(), "posting_changed"))
+        await self._alerts.publish(self._engine.look_again(rows, self._clock(), "posting_changed"))
 
     async def _take_fixes(self) -> None:
         committed_at = time.monotonic()
@@ -164,7 +164,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         for code, name in enumerate(kernel.OUTCOMES):
             if count := int((outcome == code).sum()):
                 telemetry.FIXES.labels(name).inc(count)
-        await asyncio.gather(self._tell(matches, decoded), self._shares.keep(decoded.fixes, outcome))
+        await asyncio.gather(
+            self._alerts.publish(matches, decoded.received_at), self._shares.keep(decoded.fixes, outcome)
+        )
 
     async def _take_state(self) -> None:
         while not self._stopping.is_set():
@@ -173,7 +175,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 continue
             async with self._busy:
                 with tracing.consuming_records(records[0].topic, GROUP, records):
-                    await self._tell(self._applied(records))
+                    await self._alerts.publish(self._applied(records))
 
     def _applied(self, records: list[ConsumerRecord]) -> list[Match]:
         matches: list[Match] = []
@@ -189,7 +191,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(event, Posting):
             self._shares.posting(partition, event)
             if event.status == "closed":
-                self._writer.forget(event.id)
+                self._alerts.forget(event.id)
             return self._engine.put_posting(event, now, look=look)
         if isinstance(event, Watch):
             if not event.located:
@@ -202,7 +204,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         while not self._stopping.is_set():
             await asyncio.sleep(0.1)
             async with self._busy:
-                await self._tell(self._engine.tick(self._clock()))
+                await self._alerts.publish(self._engine.tick(self._clock()))
 
     async def _keep_index(self) -> None:
         """Write what changed to Redis at once; look every so often whether it is all still there."""
@@ -213,41 +215,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             telemetry.INDEX_SIZE.labels("citizens").set(self._engine.citizens.table.size)
             telemetry.INDEX_SIZE.labels("pairs").set(self._engine.pairs.used)
             await self._shares.changed(self._settings.index_check_s)
-
-    async def _tell(self, matches: list[Match], decoded: Decoded | None = None) -> None:
-        """Produce, and await every acknowledgement. An alert that Kafka took is thereby remembered (replay.alerted)."""
-        if not matches:
-            return
-        now = self._clock()
-        made_at = b'"%s"' % now.isoformat().encode()
-        trace = tracing.current_headers()
-        pending = []
-        for match in matches:
-            watch, posting = self._engine.citizens.watches[match.citizen], self._engine.postings.current[match.posting]
-            if watch is None or posting is None:
-                continue
-            caused = decoded.received_at[match.fix] if decoded is not None else _cause(match.cause, posting, watch, now)
-            dong = self._dong_of(match)
-            key, body, headers = self._writer.record(
-                match,
-                posting,
-                watch,
-                dong=dong,
-                caused_at=b'"%s"' % caused.isoformat().encode(),
-                now=now,
-                made_at=made_at,
-            )
-            pending.append(await self._producer.send(ALERTS.name, body, key=key, headers=[*headers, *trace]))
-            telemetry.ALERTS.labels(posting.kind, match.cause).inc()
-        await asyncio.gather(*pending)
-        if decoded is not None:
-            told = self._clock()
-            for match in matches:
-                telemetry.FIX_TO_ALERT_S.observe((told - decoded.received_at[match.fix]).total_seconds())
-
-    def _dong_of(self, match: Match) -> str | None:
-        """The 동 of the posting's place, never of the citizen, unless the posting was aimed at 동 anyway."""
-        return self._shares.dong_name(self._engine.postings.current[match.posting])
 
     async def _give_up(self, record: ConsumerRecord, reason: str) -> None:
         if not self._limit.allows():
@@ -268,10 +235,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("commit_refused", group=GROUP, error=type(error).__name__)
         for tp, offset in mine.items():
             self._progress.handled(tp, offset)
-
-
-def _cause(cause: Cause, posting: Posting, watch: Watch, now: datetime) -> datetime:
-    return {"posting_changed": posting.changed_at, "watch_changed": watch.changed_at}.get(cause, now)
 
 
 def _opened(record: ConsumerRecord) -> Event | None:

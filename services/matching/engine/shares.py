@@ -37,7 +37,6 @@ class Shares:
         self._dirty: dict[int, dict[str, Posting]] = {}
         self._written: dict[str, IndexedPosting] = {}
         self._withdrawn: list[tuple[int, str]] = []
-        self._names: dict[str, str | None] = {}
         self._wake = asyncio.Event()
         self._looked_at = 0.0
 
@@ -127,20 +126,3 @@ class Shares:
             slot[fixes.citizen_ids[i]] = store.FIX.pack(lat[i], lon[i], accuracy[i], observed[i], epoch[i])
         if slots:
             await store.put_fixes(self._redis, slots, self._ttl_s)
-
-    def dong_name(self, posting: Posting | None) -> str | None:
-        """The 동 that a posting's (first) place is in, or the one 동 that it is aimed at."""
-        if posting is None:
-            return None
-        key = f"{posting.id}/{posting.version}"
-        if key not in self._names:
-            self._names[key] = self._find_dong(posting)
-        return self._names[key]
-
-    def _find_dong(self, posting: Posting) -> str | None:
-        if posting.where.circles:
-            first = posting.where.circles[0]
-            found = self._district.dong_at(first.lat, first.lon)
-            return found.name if found is not None else None
-        codes = posting.where.dongs
-        return self._district.by_code[codes[0]].name if len(codes) == 1 and codes[0] in self._district.by_code else None

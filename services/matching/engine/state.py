@@ -162,6 +162,7 @@ class PostingBook:
         self.cells = Cells()
         self.current: list[Posting | None] = []
         self.areas = 0
+        self.excluding: set[int] = set()
         self._rows: dict[UUID, int] = {}
         self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
         self._steps: list[tuple[int, int, int]] = []
@@ -184,6 +185,7 @@ class PostingBook:
             return None
         anew = known is not None and (_over(known, now) or _whom_and_where(known) != _whom_and_where(posting))
         self.current[row] = posting
+        (self.excluding.add if posting.audience.not_for else self.excluding.discard)(row)
         columns["open"][row] = posting.status == "open"
         columns["kind"][row] = KIND_BITS[posting.kind]
         columns["epoch"][row] = posting.urgency_epoch

@@ -65,3 +65,13 @@ def near(
         elif here is not None and {here.code, here.old_code} & set(posting.where.dongs):
             found.append(Near(posting, None, None, None, here.name))
     return sorted(found, key=lambda n: (n.distance_m is None, n.distance_m or 0.0, str(n.posting.id)))
+
+
+def dong_name(posting: Posting, district: District) -> str | None:
+    """The 동 that a posting's (first) place is in, or the one 동 that it is aimed at."""
+    if posting.where.circles:
+        first = posting.where.circles[0]
+        found = district.dong_at(first.lat, first.lon)
+        return found.name if found is not None else None
+    codes = posting.where.dongs
+    return district.by_code[codes[0]].name if len(codes) == 1 and codes[0] in district.by_code else None

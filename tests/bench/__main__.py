@@ -1,0 +1,29 @@
+"""`./dev bench NAME [options]`: each benchmark prints its figures and, with --json OUT, keeps them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+BENCHES = {
+    "engine": "one matching worker, Kafka in and Kafka out",
+    "journey": "from a position accepted by HTTP to the alert on the stream, and the memory of the whole stack",
+}
+USAGE = "usage: ./dev bench NAME [--json OUT] [options]\n\n" + "".join(
+    f"  {n:<10}{about}\n" for n, about in BENCHES.items()
+)
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        sys.stdout.write(USAGE)
+        return 0
+    if arguments[0] not in BENCHES:
+        sys.stderr.write(f"no benchmark {arguments[0]!r}\n\n{USAGE}")
+        return 2
+    code: int = import_module(f"tests.bench.{arguments[0]}").main(arguments[1:])
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

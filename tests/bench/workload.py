@@ -1,0 +1,120 @@
+"""Seeded workloads and their brute-force truth, as pure functions of a Spec: people who walk among open postings.
+
+Places cluster as towns do: 70 % of postings and 80 % of citizens around twelve centres, the rest anywhere. Distances of
+the truth are computed pair by pair in numpy, with no cell, no index and none of the engine's code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RADIUS_M = 700.0
+TOLERANCE_M = 1.0
+EARTH_M = 6_371_008.8
+M_PER_DEGREE = np.pi / 180 * EARTH_M
+SOUTH, NORTH, WEST, EAST = 35.08, 35.26, 126.64, 126.92
+CLUSTERS = 12
+FIX_EVERY_MS = 15_000
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """`area` multiplies the district (and its clusters), so that density is kept when postings are multiplied too."""
+
+    postings: int = 2_000
+    citizens: int = 50_000
+    fixes: int = 500_000
+    area: int = 1
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Workload:
+    """`posting` (P, 2) and `place` (N, 2) are lat, lon; fix i is by `citizen[i]`, `observed_ms[i]` after the start."""
+
+    spec: Spec
+    posting: Floats
+    citizen: Ints
+    place: Floats
+    observed_ms: Ints
+
+
+def generate(spec: Spec) -> Workload:
+    """Citizens walk at up to some 2 m/s; each one's fixes are a quarter of a minute apart; citizens take turns at random."""
+    rng = np.random.default_rng(spec.seed)
+    k = spec.area**0.5
+    middle, half = np.array([(SOUTH + NORTH) / 2, (WEST + EAST) / 2]), np.array([NORTH - SOUTH, EAST - WEST]) / 2 * k
+    centres = middle + rng.uniform(-0.9, 0.9, (CLUSTERS * spec.area, 2)) * half
+    posting = _mixed(rng, centres, middle, half, 0.7, 900.0, spec.postings)
+    home = _mixed(rng, centres, middle, half, 0.8, 1_500.0, spec.citizens)
+    citizen = rng.integers(0, spec.citizens, spec.fixes)
+    order = np.argsort(citizen, kind="stable")
+    turn = np.empty(spec.fixes, np.int64)
+    firsts = np.searchsorted(citizen[order], np.arange(spec.citizens))
+    turn[order] = np.arange(spec.fixes) - firsts[citizen[order]]
+    walked = np.cumsum(rng.normal(0, 42.0, (spec.fixes, 2)) / M_PER_DEGREE, axis=0)
+    before = np.vstack([np.zeros((1, 2)), walked])[np.minimum(firsts, spec.fixes)]
+    place = np.empty((spec.fixes, 2))
+    moved = walked - before[citizen[order]]
+    place[order] = home[citizen[order]] + moved / np.column_stack(
+        [np.ones(spec.fixes), np.cos(np.radians(home[citizen[order], 0]))]
+    )
+    return Workload(spec, posting, citizen, np.round(place, 6), turn * FIX_EVERY_MS)
+
+
+def _mixed(
+    rng: np.random.Generator, centres: Floats, middle: Floats, half: Floats, share: float, sigma_m: float, n: int
+) -> Floats:
+    clustered = round(n * share)
+    origin = centres[rng.integers(0, len(centres), clustered)]
+    offset = rng.normal(0, sigma_m, (clustered, 2)) / M_PER_DEGREE
+    offset[:, 1] /= np.cos(np.radians(origin[:, 0]))
+    anywhere = middle + rng.uniform(-1, 1, (n - clustered, 2)) * half
+    return np.round(np.vstack([origin + offset, anywhere])[rng.permutation(n)], 6)
+
+
+def distance_m(a: Floats, b: Floats) -> Floats:
+    """Haversine metres between (…, 2) arrays of lat, lon."""
+    a, b = np.radians(a), np.radians(b)
+    h = np.sin((b[..., 0] - a[..., 0]) / 2) ** 2
+    h = h + np.cos(a[..., 0]) * np.cos(b[..., 0]) * np.sin((b[..., 1] - a[..., 1]) / 2) ** 2
+    return np.asarray(2 * EARTH_M * np.arcsin(np.sqrt(h)))
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Pairs as citizen << 32 | posting. Pairs whose closest approach is within a metre of the rim are only in `may`."""
+
+    must: Ints
+    may: Ints
+
+    def judge(self, told: Ints) -> dict[str, int]:
+        unique = np.unique(told)
+        return {
+            "truth": len(self.must),
+            "alerts": len(told),
+            "missing": len(self.must) - int(np.isin(self.must, unique).sum()),
+            "extra": len(unique) - int(np.isin(unique, self.may).sum()),
+            "duplicate": len(told) - len(unique),
+        }
+
+
+def truth(work: Workload) -> Truth:
+    """For every posting, the citizens who ever were within its radius: one pass over all fixes near its latitude."""
+    order = np.argsort(work.place[:, 0])
+    place, citizen = work.place[order], work.citizen[order]
+    reach = (RADIUS_M + 2) / M_PER_DEGREE
+    must, may = [], []
+    for number, at in enumerate(work.posting):
+        low, high = np.searchsorted(place[:, 0], [at[0] - reach, at[0] + reach])
+        near = np.flatnonzero(np.abs(place[low:high, 1] - at[1]) <= reach / np.cos(np.radians(at[0])) * 1.01) + low
+        metres = distance_m(place[near], at)
+        must.append(np.unique(citizen[near[metres <= RADIUS_M - TOLERANCE_M]]) << 32 | number)
+        may.append(np.unique(citizen[near[metres <= RADIUS_M + TOLERANCE_M]]) << 32 | number)
+    return Truth(np.concatenate(must), np.concatenate(may))

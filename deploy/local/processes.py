@@ -103,6 +103,12 @@ class Child:
         if self.exit_code is not None:
             raise self.died()
 
+    def await_exit(self, cancelled: Event) -> None:
+        """Returns when it has ended by itself."""
+        while self.exit_code is None:
+            if cancelled.wait(POLL_S[1]):
+                raise Cancelled
+
     def send(self, sent: signal.Signals) -> None:
         self._popen.send_signal(sent)
 

@@ -30,7 +30,6 @@ LABELS = {
     "matching-engine": "매칭 엔진 matching-engine",
     "matching-inbox": "알림함 matching-inbox",
     "gateway": "관문 gateway",
-    "kafka-aot": "Kafka 시동 캐시 start cache (한 번만 once)",
 }
 TRIES = (
     ("브라우저에서 열기 open in a browser", "{url}"),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from threading import Event, Thread
 from types import FrameType
 
-from deploy.local import state
+from deploy.local import kafka, state
 from deploy.local.accounts import data_folder, unprivileged
 from deploy.local.errors import LocalError
 from deploy.local.home import Home
@@ -105,6 +105,9 @@ def up(home: Home, screen: Screen) -> int:
         except Cancelled:
             return 130
     screen.ready(session.plan, time.monotonic() - began)
+    training = Thread(target=kafka.train, args=(supervisor.stopping, screen))
+    if "kafka" not in session.plan.external:
+        training.start()
     supervisor.watch()
     screen.say("멈추는 중… stopping")
     session.stop(screen.stopped)

@@ -24,6 +24,7 @@ BLOCK = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 COMMAND = re.compile(r"\./dev ([a-z][a-z-]*)")
 MODULE = re.compile(r"(?:python -m|\./dev run) ([a-z_]+(?:\.[a-z_]+)*)")
 PATH = re.compile(r"(?:services|shared|deploy|tests|examples|web|data|docs)/[\w./-]*")
+DOCUMENT = re.compile(r"docs/[\w/-]+\.(?:md|json)")
 SETTING = re.compile(r"GWANGSAN_([A-Z_]+)")
 # Read from the environment by deploy/local and the tests, not by a settings class.
 OTHER_SETTINGS = {"GATEWAY_PORT", "GATEWAY_URL", "HOME", "CACHE"}
@@ -32,8 +33,8 @@ OTHER_SETTINGS = {"GATEWAY_PORT", "GATEWAY_URL", "HOME", "CACHE"}
 HOSTS = (
     "pypi.org",
     "pythonhosted",
-    "maven.org",
-    "maven.apache",
+    "repo1.maven",
+    "repo.maven",
     "registry.npmjs",
     "crates.io",
     "proxy.golang",
@@ -141,6 +142,12 @@ def test_no_tracked_text_names_a_registry_a_machine_or_a_maker() -> None:
         found += [(name, host) for host in HOSTS if host in text]
         found += [(name, match.group()) for match in (MACHINE.search(text), MADE_BY.search(text)) if match]
     assert found == []
+
+
+def test_documents_that_code_points_to_exist() -> None:
+    pointing = [name for name in tracked() if name.endswith((".py", ".yml", "Caddyfile")) and name != THIS]
+    told = {doc for name in pointing for doc in DOCUMENT.findall((ROOT / name).read_text(encoding="utf-8"))}
+    assert {doc for doc in told if not (ROOT / doc).exists()} == set()
 
 
 def test_data_tells_where_it_came_from_and_how_much_it_is() -> None:

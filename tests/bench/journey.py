@@ -1,0 +1,171 @@
+"""From a position sent over HTTP to its alert on the live stream, through the gateway; and the memory of the whole stack.
+
+    ./dev bench journey [--citizens 250] [--fixes-per-s 500] [--seconds 30] [--json OUT]
+
+Citizens ride along a street lined with postings of 50 m; each sends once a second what it measured since. Latency is
+counted from the start of the request that carried the deciding fix, so it includes the acceptance itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import numpy as np
+import psutil
+
+from deploy.local.stack import Stack, running
+
+STEP_M = 25.0
+SPACING_M = 150.0
+RADIUS_M = 50
+WEST, SOUTH = 126.70, 35.12
+M_PER_DEGREE = 111_195.0
+LON_SCALE = 0.8178  # cos of the street's latitude
+
+
+@dataclass
+class Rider:
+    """One sample citizen: where on the street, which posting was entered in which request, what was told when."""
+
+    name: str
+    headers: dict[str, str]
+    at_m: float
+    entered_at: dict[int, float] = field(default_factory=dict)
+    told_at: dict[int, float] = field(default_factory=dict)
+    repeated: int = 0
+
+
+def longitude(at_m: float) -> float:
+    return WEST + at_m / (M_PER_DEGREE * LON_SCALE)
+
+
+async def open_street(client: httpx.AsyncClient, officer: dict[str, str], count: int) -> None:
+    now = datetime.now(UTC)
+    for number in range(count):
+        body = {
+            "headline": f"표본 {number:04d}", "place": {"name": "표본", "lat": SOUTH, "lon": longitude((number + 1) * SPACING_M)},
+            "radius_m": RADIUS_M, "starts_at": (now + timedelta(hours=2)).isoformat(),
+            "ends_at": (now + timedelta(hours=4)).isoformat(), "pay": {"amount_krw": 12_000},
+        }  # fmt: skip
+        answer = await client.post(
+            "/api/jobs/postings", json=body, headers={**officer, "Idempotency-Key": str(uuid4())}
+        )
+        answer.raise_for_status()
+
+
+async def listen(client: httpx.AsyncClient, rider: Rider, ready: asyncio.Semaphore) -> None:
+    async with client.stream("GET", "/api/matching/stream", headers=rider.headers, timeout=None) as answer:
+        answer.raise_for_status()
+        ready.release()
+        async for line in answer.aiter_lines():
+            if line.startswith("data:") and "headline" in line:
+                number = int(json.loads(line[5:])["headline"].split()[-1])
+                rider.repeated += number in rider.told_at
+                rider.told_at.setdefault(number, time.perf_counter())
+
+
+async def ride(client: httpx.AsyncClient, rider: Rider, per_second: int, until: float) -> None:
+    while (started := time.perf_counter()) < until:
+        now, fixes = datetime.now(UTC), []
+        for k in range(per_second):
+            rider.at_m += STEP_M
+            observed = now - timedelta(seconds=(per_second - 1 - k) / per_second)
+            fixes.append(
+                {"lat": SOUTH, "lon": longitude(rider.at_m), "accuracy_m": 5, "observed_at": observed.isoformat()}
+            )
+            number = round(rider.at_m / SPACING_M) - 1
+            if number >= 0 and abs((number + 1) * SPACING_M - rider.at_m) < RADIUS_M - 1:
+                rider.entered_at.setdefault(number, started)
+        answer = await client.post("/api/matching/positions", json={"fixes": fixes}, headers=rider.headers)
+        answer.raise_for_status()
+        await asyncio.sleep(max(0.0, started + 1.0 - time.perf_counter()))
+
+
+async def measure(stack: Stack, citizens: int, fixes_per_s: int, seconds: float) -> dict[str, object]:
+    per_second = max(1, round(fixes_per_s / citizens))
+    limits = httpx.Limits(max_connections=2 * citizens + 20, max_keepalive_connections=2 * citizens)
+    async with httpx.AsyncClient(base_url=stack.gateway_url, limits=limits, timeout=30) as client:
+        length_m = citizens * 7 + (seconds + 5) * per_second * STEP_M
+        await open_street(client, bearer(stack, "officer:표본 기관"), int(length_m / SPACING_M) + 1)
+        riders = [Rider(f"bench-{i:04d}", bearer(stack, f"citizen:bench-{i:04d}"), 7.0 * i) for i in range(citizens)]
+        for rider in riders:
+            key = {"Idempotency-Key": str(uuid4())}
+            (
+                await client.post("/api/matching/consents/location", json={}, headers={**rider.headers, **key})
+            ).raise_for_status()
+        ready = asyncio.Semaphore(0)
+        streams = [asyncio.create_task(listen(client, rider, ready)) for rider in riders]
+        for _ in riders:
+            await asyncio.wait_for(ready.acquire(), 60)
+        began = time.perf_counter()
+        await asyncio.gather(
+            *(_staggered(client, r, per_second, i / citizens, began + seconds) for i, r in enumerate(riders))
+        )
+        took = time.perf_counter() - began
+        deadline = time.perf_counter() + 20
+        while time.perf_counter() < deadline and any(r.entered_at.keys() - r.told_at.keys() for r in riders):
+            await asyncio.sleep(0.1)
+        for stream in streams:
+            stream.cancel()
+        await asyncio.gather(*streams, return_exceptions=True)
+    return summary(riders, per_second, took)
+
+
+def bearer(stack: Stack, who: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {stack.token(who)}"}
+
+
+async def _staggered(client: httpx.AsyncClient, rider: Rider, per_second: int, delay_s: float, until: float) -> None:
+    await asyncio.sleep(delay_s)
+    await ride(client, rider, per_second, until)
+
+
+def summary(riders: list[Rider], per_second: int, took: float) -> dict[str, object]:
+    waits = (
+        np.array([r.told_at[n] - r.entered_at[n] for r in riders for n in r.entered_at.keys() & r.told_at.keys()])
+        * 1000
+    )
+    missing = sum(len(r.entered_at.keys() - r.told_at.keys()) for r in riders)
+    quantiles = {f"p{q}": round(float(np.percentile(waits, q)), 1) for q in (50, 95, 99)} if len(waits) else {}
+    # Every rider began SPACING from nothing: what it rode is what it sent.
+    fixes = sum(round((r.at_m - 7.0 * i) / STEP_M) for i, r in enumerate(riders))
+    return {"citizens": len(riders), "fixes_per_s": round(fixes / took, 1), "alerts": len(waits), "missing": missing,
+            "duplicate": sum(r.repeated for r in riders), "latency_ms": quantiles, "fixes_per_request": per_second}  # fmt: skip
+
+
+def memory_mib(stack: Stack) -> dict[str, int]:
+    """Proportional set size of every process of the stack with its children, so that shared pages count once."""
+    sizes = {}
+    for name in stack.processes.names():
+        family = [psutil.Process(stack.processes.pid(name))]
+        family += family[0].children(recursive=True)
+        sizes[name] = round(sum(p.memory_full_info().pss for p in family) / 2**20)
+    return {**sizes, "total": sum(sizes.values())}
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="./dev bench journey", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--citizens", type=int, default=250)
+    parser.add_argument("--fixes-per-s", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--json", metavar="OUT")
+    options = parser.parse_args(arguments)
+    with running(services=True) as stack:
+        figures = asyncio.run(measure(stack, options.citizens, options.fixes_per_s, options.seconds))
+        result = {**figures, "memory_mib": memory_mib(stack)}
+    text = json.dumps(result, indent=2) + "\n"
+    sys.stdout.write(text)
+    if options.json:
+        Path(options.json).write_text(text)
+    return 1 if result["missing"] or result["duplicate"] else 0

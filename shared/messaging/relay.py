@@ -58,12 +58,15 @@ class Relay:
         self._blocked: dict[str, float] = {}
         self._batch = BATCH
         self._backoff_s = MIN_BACKOFF_S
+        self._ended = False
         self.oldest_s = 0.0
         self.leading = False
         self.fault: str | None = "starting"
 
     def problem(self) -> str | None:
         """None when events flow, else one sentence (readiness)."""
+        if self._ended:
+            return "the relay ended"
         if self.oldest_s > STALE_S or (self.leading and self.fault):
             return f"oldest event waits {self.oldest_s:.0f} s; {self.fault or 'relaying'}"
         return None
@@ -73,9 +76,12 @@ class Relay:
 
         Both clients are made anew after a fault: a producer that gave up on a batch has a gap in its sequence.
         """
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._measure())
-            tasks.create_task(self._relay())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._measure())
+                tasks.create_task(self._relay())
+        finally:
+            self._ended = True
 
     async def _relay(self) -> Never:
         while True:

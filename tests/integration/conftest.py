@@ -9,11 +9,19 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from deploy.local.fleet import Fleet
+from shared.database import Database
 from shared.messaging import topics
+from shared.settings import PlatformSettings
+from tests.conftest import SettingsFor
+from tests.databases import Databases
+from tests.integration.groups import Group, fresh_topic
 from tests.processes import Nursery, nursery
 from tests.stacks import embedded
+
+QUICK = {"retry_attempts": 2, "retry_backoff_s": 0.01}
 
 
 @dataclass(frozen=True)
@@ -53,3 +61,15 @@ async def private_kafka() -> AsyncIterator[PrivatePart]:
 def private_postgres() -> Iterator[PrivatePart]:
     with embedded("postgres") as (addresses, fleet):
         yield PrivatePart("postgres", addresses.postgres_url, fleet)
+
+
+@pytest_asyncio.fixture
+async def group(databases: Databases, settings_for: SettingsFor) -> AsyncIterator[Group]:
+    settings: PlatformSettings = settings_for(PlatformSettings, **QUICK)
+    database = Database(await databases.platform())
+    made = Group(settings, database, await fresh_topic(settings.kafka_url))
+    await made.prepare()
+    yield made
+    async with database.transaction() as tx:
+        await tx.execute(text("TRUNCATE effect, processed_event"))
+    await database.close()

@@ -118,7 +118,9 @@ async def test_a_frozen_leader_is_replaced_and_does_no_harm_when_it_thaws(
         await until(board.empty, 20)
         assert await leader(board) == "fresh-relay"
         frozen.send(signal.SIGCONT)
-        await until(lambda: "relay_fault" in frozen.said() or None, 40, what="the thawed relay sees that it lost the lead")
+        await until(
+            lambda: "relay_fault" in frozen.said() or None, 40, what="the thawed relay sees that it lost the lead"
+        )
         for id_ in board.ids:
             await board.change(id_)
         await until(board.empty, 20)

@@ -41,7 +41,7 @@ def hours_on(hours: float) -> str:
 def job_draft(**changed: Any) -> dict[str, Any]:
     return {
         "headline": "책 정리 두 시간", "description": "서가 정리를 도와주세요", "place": SUWAN, "interests": ["library"],
-        "starts_at": hours_on(2), "ends_at": hours_on(4), "pay": {"amount_krw": 10_320}, **changed,
+        "starts_at": hours_on(2), "ends_at": hours_on(4), "pay": {"amount_krw": 12_000}, "not_a_duplicate": True, **changed,
     }  # fmt: skip
 
 

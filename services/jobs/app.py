@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from fastapi import FastAPI
+from redis.asyncio import Redis
+
+from services.jobs.clockwork import do_chores_forever
+from services.jobs.drafts.api import router as drafts
+from services.jobs.parts import JobsParts
 from services.jobs.postings.api import router as postings
+from services.jobs.rules.api import router as rules
 from services.jobs.settings import Settings
+from services.jobs.shifts.api import router as shifts
+from shared import runtime
 from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
 from shared.web import serve
 
+ROUTERS = (postings, rules, drafts, shifts)
+LOCAL_SECRET = "development-only"  # noqa: S105 - the value that production refuses
+
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
-    return build_publisher("jobs", settings, [postings], description="일자리: 광산시민수당과 틈새 연결", clock=clock)
+    if settings.environment == "production" and settings.jobs_secret == LOCAL_SECRET:
+        raise ValueError("GWANGSAN_JOBS_SECRET must be set in production")
+    app = build_publisher("jobs", settings, ROUTERS, description="일자리: 광산시민수당과 틈새 연결", clock=clock)
+    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+    parts = JobsParts(app.state.parts.database, clock, settings, redis)
+    app.state.parts, base = parts, app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with base(app), runtime.background() as tasks:
+            tasks.start("chores", do_chores_forever(parts))
+            yield
+        await redis.aclose()
+
+    app.router.lifespan_context = lifespan
+    return app
 
 
 if __name__ == "__main__":

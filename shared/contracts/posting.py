@@ -5,6 +5,7 @@ A service that publishes postings here is matched on its first day; matching kno
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Literal, Self
 from uuid import UUID
@@ -71,13 +72,21 @@ class Widening(Part):
         return self.began_at + timedelta(seconds=step * self.every_s) if step < len(self.steps_m) else None
 
 
+def veiled(posting_id: UUID, citizen_id: str) -> str:
+    """A citizen's name within one posting: it tells nobody who they are, nor that it is they in another posting."""
+    return hashlib.sha256(f"{posting_id}\n{citizen_id}".encode()).hexdigest()[:32]
+
+
 class Audience(Part):
-    """Whom it is for. Empty interests mean everyone; the channel lets a citizen mute its sender."""
+    """Whom it is for. Empty interests mean everyone; the channel lets a citizen mute its sender. `not_for` are those who
+    are not to be told (again), each as `veiled` names them: who dropped out, who has a place already (J5).
+    """
 
     interests: tuple[Slug, ...] = Field(default=(), max_length=20)
     min_age: int | None = Field(default=None, ge=0, le=120)
     windows: tuple[Window, ...] = Field(default=(), max_length=20)
     channel: Line | None = Field(default=None, max_length=100)
+    not_for: tuple[Line, ...] = Field(default=(), max_length=50)
 
 
 class Shows(Part):

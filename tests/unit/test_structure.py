@@ -28,6 +28,8 @@ PUBLIC = {
     ("matching", "GET", "/dongs"),
     ("jobs", "GET", "/postings"),
     ("jobs", "GET", "/postings/{posting_id}"),
+    ("jobs", "GET", "/rules"),
+    ("jobs", "GET", "/rules/categories"),
     ("spaces", "GET", "/spaces"),
     ("spaces", "GET", "/spaces/{space_id}"),
     ("notices", "GET", "/notices"),

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from services.jobs.limits import limited
+from services.jobs.parts import UseJobs
 from services.jobs.postings import domain
+from services.jobs.postings.handlers import desk, edit_job, open_job
 from services.jobs.postings.models import JobView, PostingDraft, PostingEdit
 from services.jobs.postings.store import postings
 from shared.auth import Officer
-from shared.offers.desk import Desk
 from shared.offers.models import Closing, Wanted
-from shared.publishing import UseParts
 from shared.web.etags import IfMatch, etag, expected_version, versioned
 from shared.web.idempotency import IdempotencyKey, once
 from shared.web.paging import Page, decode_cursor, page_of
 
 router = APIRouter(prefix="/postings", tags=["일자리 jobs"])
-desk = Desk("posting", source="/services/jobs", store=postings, as_posting=domain.as_posting)
 
 
-@router.post("", status_code=201, response_model=JobView, summary="일자리 등록 Post a job")
-async def post_posting(draft: PostingDraft, officer: Officer, key: IdempotencyKey, parts: UseParts) -> Response:
+@router.post(
+    "", status_code=201, response_model=JobView, summary="일자리 등록 Post a job", dependencies=[limited("writes")]
+)
+async def post_posting(draft: PostingDraft, officer: Officer, key: IdempotencyKey, parts: UseJobs) -> Response:
     async with once(parts.database, principal=officer.subject, key=key, route="POST /postings", body=draft) as claim:
         if claim.response is not None:
             return claim.response
-        job = domain.open_posting(
-            uuid4(),
-            draft.terms(),
-            institution=str(officer.institution),
-            posted_by=officer.subject,
-            now=parts.clock(),
-        )
-        await desk.open(claim.tx, job)
+        job = await open_job(claim.tx, draft, officer, parts)
         return await claim.answer(201, JobView.of(job), {"ETag": etag(1), "Location": f"/api/jobs/postings/{job.id}"})
 
 
 @router.get("", summary="일자리 목록 List jobs, newest first")
-async def list_postings(parts: UseParts, wanted: Wanted) -> Page[JobView]:
+async def list_postings(parts: UseJobs, wanted: Wanted) -> Page[JobView]:
     after = decode_cursor(wanted.cursor)
     async with parts.database.transaction() as tx:
         jobs = await postings.newest(tx, wanted, after=after, now=parts.clock())
@@ -46,28 +41,30 @@ async def list_postings(parts: UseParts, wanted: Wanted) -> Page[JobView]:
 
 
 @router.get("/{posting_id}", summary="일자리 하나 One job")
-async def get_posting(posting_id: UUID, parts: UseParts, response: Response) -> JobView:
+async def get_posting(posting_id: UUID, parts: UseJobs, response: Response) -> JobView:
     async with parts.database.transaction() as tx:
         job = await desk.find(tx, posting_id)
     response.headers["ETag"] = etag(job.version)
     return JobView.of(job)
 
 
-@router.patch("/{posting_id}", response_model=JobView, summary="일자리 수정 Edit a job")
+@router.patch(
+    "/{posting_id}", response_model=JobView, summary="일자리 수정 Edit a job", dependencies=[limited("writes")]
+)
 async def edit_posting(
-    posting_id: UUID, edit: PostingEdit, officer: Officer, parts: UseParts, if_match: IfMatch = None
+    posting_id: UUID, edit: PostingEdit, officer: Officer, parts: UseJobs, if_match: IfMatch = None
 ) -> Response:
+    """Where pay or time changes, those who have a place are asked to confirm again."""
     version = expected_version(if_match)
     async with parts.database.transaction() as tx:
         before = await desk.take(tx, posting_id, officer, version=version)
-        after = domain.edit(before, edit.of_terms(), parts.clock())
-        await desk.change(tx, before, after)
+        after = await edit_job(tx, before, edit, parts)
     return versioned(JobView.of(after), after.version)
 
 
-@router.post("/{posting_id}/close", response_model=JobView, summary="일자리 마감 Close a job")
+@router.post("/{posting_id}/close", response_model=JobView, summary="일자리 마감 Close: nobody else is wanted")
 async def close_posting(
-    posting_id: UUID, closing: Closing, officer: Officer, key: IdempotencyKey, parts: UseParts
+    posting_id: UUID, closing: Closing, officer: Officer, key: IdempotencyKey, parts: UseJobs
 ) -> Response:
     route = f"POST /postings/{posting_id}/close"
     async with once(parts.database, principal=officer.subject, key=key, route=route, body=closing) as claim:

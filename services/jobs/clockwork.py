@@ -1,0 +1,36 @@
+"""What happens by itself when its time has come: reminders, reveals, no-shows. Whoever is late does it; none does it twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.jobs.parts import JobsParts
+from services.jobs.postings.handlers import remind_posters
+
+log = structlog.get_logger()
+
+Chore = Callable[[AsyncConnection, JobsParts], Awaitable[int]]
+CHORES: tuple[Chore, ...] = (remind_posters,)
+
+
+async def do_chores(parts: JobsParts) -> int:
+    """Each chore in a transaction of its own. Returns how much was done."""
+    done = 0
+    for chore in CHORES:
+        async with parts.database.transaction() as tx:
+            done += await chore(tx, parts)
+    return done
+
+
+async def do_chores_forever(parts: JobsParts) -> None:
+    while True:
+        try:
+            await do_chores(parts)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("chores_wait", error=type(error).__name__)
+        await asyncio.sleep(parts.settings.jobs_tick_s)

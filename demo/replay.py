@@ -36,11 +36,13 @@ class Replay:
 
     async def run(self) -> None:
         self._tally.began_at = time.time()
-        if self._speed is None:
-            await self._as_fast_as_possible()
-        else:
-            await self._at_speed(self._speed)
-        self._tally.ended_at = time.time()
+        try:
+            if self._speed is None:
+                await self._as_fast_as_possible()
+            else:
+                await self._at_speed(self._speed)
+        finally:
+            self._tally.ended_at = time.time()
 
     async def _as_fast_as_possible(self) -> None:
         waiting = deque(self._order)

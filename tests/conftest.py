@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 import pytest_asyncio
 
+from deploy.local.stack import Stack, running
 from shared.messaging import topics
 from shared.settings import PlatformSettings
 from tests.databases import Databases
@@ -36,6 +37,13 @@ async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Addresses]:
     with open_stack(request.config.getoption("--stack")) as addresses:
         assert await topics.ensure(addresses.kafka_url) == []
         yield addresses
+
+
+@pytest.fixture(scope="session")
+def whole_product() -> Iterator[Stack]:
+    """Every service, the workers and the gateway, of their own for the whole run: started when a test first asks."""
+    with running(services=True) as product:
+        yield product
 
 
 @pytest_asyncio.fixture(scope="module")

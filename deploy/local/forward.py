@@ -13,7 +13,9 @@ def run(module: str, arguments: list[str]) -> int:
     env = {**os.environ}
     if stack is not None:
         env |= stack.env() | {"GWANGSAN_GATEWAY_URL": stack.gateway_url}
-    try:
-        return subprocess.run([sys.executable, "-P", "-m", module, *arguments], env=env, check=False).returncode
-    except KeyboardInterrupt:
-        return 130
+    with subprocess.Popen([sys.executable, "-P", "-m", module, *arguments], env=env) as command:
+        while True:
+            try:
+                return command.wait()
+            except KeyboardInterrupt:
+                continue  # the terminal told the command too: it clears up and ends by itself

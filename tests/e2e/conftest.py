@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from deploy.local import stack
+from deploy.local.stack import Stack
 from tests.e2e.acting import Visit
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -29,13 +29,12 @@ class Product:
 
 
 @pytest.fixture(scope="session")
-def product() -> Iterator[Product]:
+def product(request: pytest.FixtureRequest) -> Product:
     """The product that GWANGSAN_GATEWAY_URL names, else one of its own for the whole run."""
     if url := os.environ.get("GWANGSAN_GATEWAY_URL"):
-        yield Product(url.rstrip("/"))
-        return
-    with stack.running(services=True) as running:
-        yield Product(running.gateway_url)
+        return Product(url.rstrip("/"))
+    running: Stack = request.getfixturevalue("whole_product")
+    return Product(running.gateway_url)
 
 
 @pytest_asyncio.fixture(scope="session")

@@ -18,7 +18,11 @@ from deploy.local.processes import Cancelled, Child, Launch, Process, run_once
 from deploy.local.report import Quiet, Report
 
 # Serial collection and a cleaner buffer of 16 MB (128 MB by default) are what a heap of 512 MB leaves room for.
-JVM = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true")
+JVM = (
+    *("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
+    # Java 25 fails to find some of the call adapters it kept in a start cache, and fills the log saying so.
+    *("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching"),
+)
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",

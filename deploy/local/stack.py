@@ -1,7 +1,6 @@
 """The stack as other code uses it: start a private one, or attach to the one `./dev up` runs."""
 
 import os
-import shutil
 import signal
 import tempfile
 import time
@@ -13,14 +12,13 @@ from threading import Lock
 from typing import Protocol
 
 from deploy.local import locks, plan, state
-from deploy.local.accounts import data_folder, unprivileged
 from deploy.local.errors import LocalError
 from deploy.local.fleet import Fleet
 from deploy.local.home import Home, default_home
 from deploy.local.keys import Keys, identity
 from deploy.local.processes import created_at
 from deploy.local.report import Quiet, Report
-from deploy.local.sweeper import sweeping
+from deploy.local.sweeper import erase, sweeping
 
 
 class Processes(Protocol):
@@ -145,7 +143,7 @@ def running(home: Path | None = None, services: bool = True, quiet: bool = True)
     place = Home(folder.resolve())
     report = Quiet() if quiet else _plain()
     try:
-        with sweeping(place):
+        with sweeping(place, delete=home is None):
             session = Session(place, report, services=services, fixed_ports=False)
             session.start()
             try:
@@ -154,8 +152,7 @@ def running(home: Path | None = None, services: bool = True, quiet: bool = True)
                 session.stop()
     finally:
         if home is None:
-            shutil.rmtree(data_folder(place.folder, unprivileged()), ignore_errors=True)
-            shutil.rmtree(folder, ignore_errors=True)
+            erase(place)
 
 
 def _plain() -> Report:

@@ -24,7 +24,7 @@ ALERTS = Topic(
 ALERT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:gwangsan:alert")
 DISTANCE_STEP_M = 100
 
-Cause = Literal["citizen_moved", "posting_changed", "watch_changed", "window_began"]
+Cause = Literal["citizen_moved", "posting_changed", "watch_changed", "window_began", "caught_up"]
 
 
 def alert_id(citizen_id: str, posting_id: UUID, urgency_epoch: int) -> UUID:

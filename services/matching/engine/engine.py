@@ -166,7 +166,7 @@ class Engine:
             accuracy_m,
             observed_ms,
         )
-        citizen["fix_epoch"] = epoch
+        citizen["fix_epoch"], citizen["dong"] = epoch, -1
         citizen["fix_count"] += ANEW
         return True
 

@@ -8,7 +8,10 @@ from uuid import UUID
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from services.matching.index.store import StoredFix
+from services.matching.positions.wire import decode
 from shared.contracts.alert import ALERTS
+from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
 
 POLL_MS = 500
@@ -42,18 +45,45 @@ async def to_end(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition
 
 async def alerted(kafka_url: str, partition: int) -> list[tuple[str, UUID, int]]:
     """(citizen, posting, urgency epoch) of every alert of a partition that the topic still keeps."""
-    where = TopicPartition(ALERTS.name, partition)
+    found = []
+    async for record in _whole(kafka_url, TopicPartition(ALERTS.name, partition)):
+        try:
+            head = _decode(record.value or b"")
+        except msgspec.MsgspecError:
+            continue
+        found.append((head.citizen_id, head.posting_id, head.urgency_epoch))
+    return found
+
+
+async def fixes_before(kafka_url: str, partition: int, offset: int) -> dict[str, StoredFix]:
+    """Each citizen's newest fix that was taken before `offset`; bad records were answered when they were taken."""
+    found: dict[str, StoredFix] = {}
+    piece: list[ConsumerRecord] = []
+    async for record in _whole(kafka_url, TopicPartition(LOCATIONS.name, partition)):
+        if record.offset < offset:
+            piece.append(record)
+        if len(piece) == CHUNK:
+            _keep_newest(found, piece)
+            piece.clear()
+    _keep_newest(found, piece)
+    return found
+
+
+def _keep_newest(found: dict[str, StoredFix], records: list[ConsumerRecord]) -> None:
+    fixes = decode(records).fixes
+    columns = (fixes.lat, fixes.lon, fixes.accuracy_m, fixes.observed_ms, fixes.consent_epoch)
+    for citizen_id, *numbers in zip(fixes.citizen_ids, *(column.tolist() for column in columns), strict=True):
+        fix = StoredFix(*numbers)
+        if citizen_id not in found or found[citizen_id].observed_ms < fix.observed_ms:
+            found[citizen_id] = fix
+
+
+async def _whole(kafka_url: str, where: TopicPartition) -> AsyncIterator[ConsumerRecord]:
     consumer = kafka.consumer(kafka_url, group=None, max_records=CHUNK)
     consumer.assign([where])
     await consumer.start()
-    found = []
     try:
         async for record in to_end(consumer, [where]):
-            try:
-                head = _decode(record.value or b"")
-            except msgspec.MsgspecError:
-                continue
-            found.append((head.citizen_id, head.posting_id, head.urgency_epoch))
+            yield record
     finally:
         await consumer.stop()
-    return found

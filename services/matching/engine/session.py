@@ -22,6 +22,7 @@ from services.matching.engine.engine import Engine, Match, Rules
 from services.matching.engine.shares import Shares
 from services.matching.engine.state import to_ms
 from services.matching.index import store
+from services.matching.index.store import StoredFix
 from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
@@ -32,7 +33,9 @@ from shared.contracts.posting import POSTINGS
 from shared.contracts.watch import WATCHES
 from shared.geo import District
 from shared.messaging import dead_letters, kafka, tracing
+from shared.messaging.consumer import Halted
 from shared.messaging.envelope import BadRecordError, open_envelope
+from shared.messaging.partitions import partition_of
 from shared.messaging.progress import Progress
 
 log = structlog.get_logger()
@@ -120,7 +123,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._engine_put(event, record.partition, now, look=False)
         for partition in partitions:
             self._engine.remember(await replay.alerted(self._settings.kafka_url, partition), partition)
-            for citizen_id, fix in (await store.fixes_of(self._redis, partition, to_ms(now))).items():
+            for citizen_id, fix in (await self._positions(partition, now)).items():
                 row = self._engine.citizens.row(citizen_id, partition)
                 if self._engine.restore_position(
                     row, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.consent_epoch
@@ -133,7 +136,23 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             positions=len(rows),
             seconds=round(time.monotonic() - started, 2),
         )
-        await self._alerts.publish(self._engine.look_again(rows, self._clock(), "posting_changed"))
+        await self._alerts.publish(self._engine.look_again(rows, self._clock(), "caught_up"))
+
+    async def _positions(self, partition: int, now: datetime) -> dict[str, StoredFix]:
+        """Where citizens last were: the newest of what Redis kept and of what locations.v1 still has up to the offset
+        from which the worker goes on. Either alone may have gaps: Redis was away, or the topic was erased (M9).
+        """
+        where = TopicPartition(LOCATIONS.name, partition)
+        found = await replay.fixes_before(self._settings.kafka_url, partition, await self._fixes.committed(where) or 0)
+        try:
+            kept = await store.fixes_of(self._redis, partition, to_ms(now))
+        except store.FAULTS as error:
+            log.warning("redis_away", error=type(error).__name__)
+            kept = {}
+        for citizen_id, fix in kept.items():
+            if citizen_id not in found or found[citizen_id].observed_ms < fix.observed_ms:
+                found[citizen_id] = fix
+        return found
 
     async def _take_fixes(self) -> None:
         committed_at = time.monotonic()
@@ -164,9 +183,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         for code, name in enumerate(kernel.OUTCOMES):
             if count := int((outcome == code).sum()):
                 telemetry.FIXES.labels(name).inc(count)
-        await asyncio.gather(
-            self._alerts.publish(matches, decoded.received_at), self._shares.keep(decoded.fixes, outcome)
-        )
+        self._shares.moved(decoded.fixes, outcome)
+        await self._alerts.publish(matches, decoded.received_at)
 
     async def _take_state(self) -> None:
         while not self._stopping.is_set():
@@ -200,11 +218,14 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         return []
 
     async def _keep_time(self) -> None:
-        """Windows that begin by themselves."""
+        """Windows that begin, circles that grow and postings that expire by themselves."""
         while not self._stopping.is_set():
             await asyncio.sleep(0.1)
             async with self._busy:
-                await self._alerts.publish(self._engine.tick(self._clock()))
+                now = self._clock()
+                for posting in self._engine.postings.expired(now):
+                    self._shares.expired(partition_of(str(posting.id), POSTINGS.partitions), posting)
+                await self._alerts.publish(self._engine.tick(now))
 
     async def _keep_index(self) -> None:
         """Write what changed to Redis at once; look every so often whether it is all still there."""
@@ -218,8 +239,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _give_up(self, record: ConsumerRecord, reason: str) -> None:
         if not self._limit.allows():
-            self._progress.halt(f"too many bad fixes; last: {reason}")
-            await self._stopping.wait()
+            raise Halted(f"too many bad fixes; last: {reason}")
         error = BadRecordError(reason)
         await dead_letters.send(self._producer, record, group=GROUP, error=error, attempts=1, now=self._clock())
         telemetry.DEAD_LETTERED.labels(GROUP, record.topic).inc()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable
 
 import numpy as np
 import structlog
@@ -19,7 +18,7 @@ from redis.asyncio import Redis
 from services.matching.engine import kernel
 from services.matching.engine.engine import Engine, Fixes
 from services.matching.index import store
-from services.matching.index.domain import IndexedPosting, indexed
+from services.matching.index.domain import indexed
 from services.matching.index.store import SLOT_MS, StoredFix
 from shared import telemetry
 from shared.contracts import Posting
@@ -27,27 +26,52 @@ from shared.geo import District
 
 log = structlog.get_logger()
 
+GATHER_S = 0.03
+
 
 class Shares:
-    """Postings by partition of postings.v1, which is written by whoever owns the same partition of locations.v1."""
+    """Postings by partition of postings.v1, which is written by whoever owns the same partition of locations.v1.
+
+    Nothing here waits for Redis while an event is handled, and a Redis that is away stops nobody: what could not be
+    written is written when it is back, from the engine's own state.
+    """
 
     def __init__(self, redis: Redis, district: District, position_ttl_s: float) -> None:
         self._redis, self._district, self._ttl_s = redis, district, position_ttl_s
         self._postings: dict[int, dict[str, Posting]] = {}
         self._dirty: dict[int, dict[str, Posting]] = {}
-        self._written: dict[str, IndexedPosting] = {}
+        self._written: dict[str, tuple[str, ...]] = {}
+        self._moved: dict[tuple[int, int], dict[str, bytes]] = {}
         self._withdrawn: list[tuple[int, str]] = []
+        self._doubtful: set[int] = set()
         self._wake = asyncio.Event()
-        self._looked_at = 0.0
 
     def posting(self, partition: int, posting: Posting) -> None:
         """Note a posting's newest state."""
-        share = self._postings.setdefault(partition, {})
-        known = share.get(str(posting.id))
+        share, id_ = self._postings.setdefault(partition, {}), str(posting.id)
+        known = share.get(id_)
         if known is not None and known.version >= posting.version:
             return
-        share[str(posting.id)] = posting
-        self._dirty.setdefault(partition, {})[str(posting.id)] = posting
+        if posting.status == "open":
+            share[id_] = posting
+        else:
+            share.pop(id_, None)
+        self._dirty.setdefault(partition, {})[id_] = posting
+        self._wake.set()
+
+    def expired(self, partition: int, posting: Posting) -> None:
+        """Note that a posting's time is over; the index drops it as if it were closed."""
+        self._postings.get(partition, {}).pop(str(posting.id), None)
+        self._dirty.setdefault(partition, {})[str(posting.id)] = posting.model_copy(update={"status": "closed"})
+        self._wake.set()
+
+    def moved(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
+        """Note the batch's accepted fixes; a citizen's later fix takes the place of the earlier."""
+        lat, lon, accuracy = fixes.lat.tolist(), fixes.lon.tolist(), fixes.accuracy_m.tolist()
+        observed, epoch, partitions = fixes.observed_ms.tolist(), fixes.consent_epoch.tolist(), fixes.partitions
+        for i in np.flatnonzero(outcome == kernel.ACCEPTED).tolist():
+            slot = self._moved.setdefault((partitions[i], observed[i] // SLOT_MS), {})
+            slot[fixes.citizen_ids[i]] = store.FIX.pack(lat[i], lon[i], accuracy[i], observed[i], epoch[i])
         self._wake.set()
 
     def withdrawn(self, partition: int, citizen_id: str) -> None:
@@ -58,50 +82,67 @@ class Shares:
     def forget(self, partition: int) -> None:
         """Another worker writes this share from now on."""
         self._dirty.pop(partition, None)
+        self._doubtful.discard(partition)
+        self._moved = {key: slot for key, slot in self._moved.items() if key[0] != partition}
 
     async def changed(self, at_most_s: float) -> None:
         """Wait for something to write, but not for longer than the time between two looks at Redis."""
+        await asyncio.sleep(GATHER_S)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), at_most_s)
         self._wake.clear()
 
     async def write(self, owned: set[int], now_ms: int, engine: Engine) -> None:
-        """Write what changed; rebuild the shares that Redis lost."""
+        """Write what changed; rebuild the shares that Redis lost, or may have missed something of."""
+        moved, self._moved = self._moved, {}
         withdrawn, self._withdrawn = self._withdrawn, []
-        for partition, citizen_id in withdrawn:
-            await store.forget_citizen(self._redis, partition, citizen_id, now_ms)
-        for partition in await store.shares_missing(self._redis, owned):
-            await self._rebuild(partition, now_ms, engine)
-        for partition in owned & self._dirty.keys():
-            await self._put(self._dirty.pop(partition).values())
+        try:
+            if moved:
+                await store.put_fixes(self._redis, moved, self._ttl_s)
+            while withdrawn:
+                await store.forget_citizen(self._redis, *withdrawn[-1], now_ms)
+                withdrawn.pop()
+            missing = await store.shares_missing(self._redis, owned)
+            for partition in self._doubtful.intersection(owned).union(missing):
+                await self._rebuild(partition, now_ms, engine)
+                self._doubtful.discard(partition)
+            for partition in owned & self._dirty.keys():
+                await self._put(self._dirty[partition])
+        except store.FAULTS as error:
+            self._withdrawn += withdrawn
+            if not self._doubtful:
+                log.warning("redis_away", error=type(error).__name__)
+            self._doubtful |= owned
 
     async def _rebuild(self, partition: int, now_ms: int, engine: Engine) -> None:
         started = time.monotonic()
-        self._dirty.pop(partition, None)  # before reading: what changes meanwhile is written after
-        postings = list(self._postings.get(partition, {}).values())
-        for posting in postings:
-            self._written.pop(str(posting.id), None)
-        await self._put([p for p in postings if p.status == "open"])
+        postings = dict(self._postings.get(partition, {}))
+        await self._put({**self._dirty.get(partition, {}), **postings})
         positions = await self._put_positions(partition, now_ms, engine)
         await store.mark_whole(self._redis, partition)
         telemetry.INDEX_REBUILDS.labels("missing").inc()
         log.info("index_rebuilt", partition=partition, postings=len(postings), positions=positions,
                  seconds=round(time.monotonic() - started, 2))  # fmt: skip
 
-    async def _put(self, postings: Iterable[Posting]) -> None:
-        fresh, gone = [], []
-        for posting in postings:
-            before = self._written.get(str(posting.id))
-            if posting.status == "closed":
-                cells = before.cells if before is not None else indexed(posting, self._district).cells
-                await store.drop_posting(self._redis, str(posting.id), cells)
-                self._written.pop(str(posting.id), None)
-                continue
-            entry = indexed(posting, self._district)
-            fresh.append(entry)
-            gone += [(entry.id, cell) for cell in set(before.cells) - set(entry.cells)] if before is not None else []
-            self._written[entry.id] = IndexedPosting(entry.id, b"", entry.cells)
-        await store.put_postings(self._redis, fresh, gone)
+    async def _put(self, postings: dict[str, Posting]) -> None:
+        """Write postings in pieces and take them off `postings` as they are; what changes meanwhile stays on it."""
+        while postings:
+            piece = list(postings.items())[: store.CHUNK]
+            fresh, gone = [], []
+            for id_, posting in piece:
+                entry, before = indexed(posting, self._district), self._written.get(id_)
+                stays = set(entry.cells) if posting.status == "open" else set()
+                gone += [(id_, cell) for cell in set(before if before is not None else entry.cells) - stays]
+                if posting.status == "open":
+                    fresh.append(entry)
+            await store.put_postings(self._redis, fresh, gone, [id_ for id_, p in piece if p.status == "closed"])
+            for id_, posting in piece:
+                if postings.get(id_) is posting:
+                    del postings[id_]
+            self._written |= {entry.id: entry.cells for entry in fresh}
+            for id_, posting in piece:
+                if posting.status == "closed":
+                    self._written.pop(id_, None)
 
     async def _put_positions(self, partition: int, now_ms: int, engine: Engine) -> int:
         """Those that may still match; an older one must not come back."""
@@ -115,14 +156,3 @@ class Shares:
             slots.setdefault((partition, fix.observed_ms // SLOT_MS), {})[engine.citizens.ids[row]] = fix.pack()
         await store.put_fixes(self._redis, slots, self._ttl_s)
         return len(here)
-
-    async def keep(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
-        """Write the batch's accepted fixes; a citizen's later fix in the batch overwrites the earlier."""
-        slots: dict[tuple[int, int], dict[str, bytes]] = {}
-        lat, lon, accuracy = fixes.lat.tolist(), fixes.lon.tolist(), fixes.accuracy_m.tolist()
-        observed, epoch, partitions = fixes.observed_ms.tolist(), fixes.consent_epoch.tolist(), fixes.partitions
-        for i in np.flatnonzero(outcome == kernel.ACCEPTED).tolist():
-            slot = slots.setdefault((partitions[i], observed[i] // SLOT_MS), {})
-            slot[fixes.citizen_ids[i]] = store.FIX.pack(lat[i], lon[i], accuracy[i], observed[i], epoch[i])
-        if slots:
-            await store.put_fixes(self._redis, slots, self._ttl_s)

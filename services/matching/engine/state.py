@@ -135,6 +135,7 @@ class CitizenBook:
         columns = self.table.rows
         columns["lat"][row] = columns["lon"][row] = np.nan
         columns["observed_ms"][row] = NEVER_MS
+        columns["dong"][row] = -1
         columns["fix_count"][row] += ANEW
 
     def forget_partition(self, partition: int) -> None:
@@ -166,6 +167,7 @@ class PostingBook:
         self._rows: dict[UUID, int] = {}
         self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
         self._steps: list[tuple[int, int, int]] = []
+        self._expiries: list[tuple[int, int, int]] = []
         self._bits, self._district = bits, district
         self._index_of_dong = {code: i for i, dong in enumerate(district.dongs) for code in (dong.code, dong.old_code)}
 
@@ -200,7 +202,20 @@ class PostingBook:
         if posting.status == "open" and row not in self._shapes_of:
             self._place(row, posting, now)
         self._await_step(row, posting, now)
+        if posting.status == "open":
+            heapq.heappush(self._expiries, (to_ms(posting.expires_at), row, posting.version))
         return row, anew
+
+    def expired(self, now: datetime) -> list[Posting]:
+        """Postings whose time ended since the last call; their cells no longer know them."""
+        over, now_ms = [], to_ms(now)
+        while self._expiries and self._expiries[0][0] <= now_ms:
+            _, row, version = heapq.heappop(self._expiries)
+            posting = self.current[row]
+            if posting is not None and posting.version == version and posting.status == "open":
+                self._unplace(row)
+                over.append(posting)
+        return over
 
     def widened(self, now: datetime) -> list[int]:
         """Postings whose circles grew since the last call (J5)."""

@@ -13,6 +13,7 @@ from services.matching.index import store
 from services.matching.settings import Settings
 from shared.clock import Clock, utc_now
 from shared.geo import district
+from shared.messaging.consumer import Halted
 from shared.messaging.progress import Progress
 from shared.web import Check
 
@@ -44,6 +45,10 @@ class EngineWorker:
         while not self._stopping.is_set():
             try:
                 await Session(self._settings, self._clock, self._district, self.progress, self._stopping).run()
+            except Halted as halted:
+                self.progress.halt(str(halted))
+                log.error("engine_halted", reason=str(halted))
+                await self._stopping.wait()
             except FAULTS as error:
                 log.warning("engine_fault", error=type(error).__name__, detail=str(error)[:200])
                 await asyncio.sleep(RESTART_AFTER_S)

@@ -25,7 +25,10 @@ ALL_KINDS: frozenset[Kind] = frozenset({"job", "space", "notice"})
 
 
 class NearbyItem(BaseModel):
-    """One posting near the point asked about. `distance_m` is in 100 m steps, straight line; null inside its 행정동."""
+    """One posting near the point asked about, without whom it is not for: that is nobody else's business.
+
+    `distance_m` is in 100 m steps, straight line; null inside its 행정동.
+    """
 
     posting: Posting
     distance_m: int | None
@@ -36,7 +39,8 @@ class NearbyItem(BaseModel):
     @classmethod
     def of(cls, near: Near) -> NearbyItem:
         bucket = None if near.distance_m is None else distance_bucket_m(near.distance_m)
-        return cls(posting=near.posting, distance_m=bucket, lat=near.lat, lon=near.lon, dong=near.dong)
+        posting = near.posting.model_copy(update={"audience": near.posting.audience.model_copy(update={"not_for": ()})})
+        return cls(posting=posting, distance_m=bucket, lat=near.lat, lon=near.lon, dong=near.dong)
 
     def feature(self) -> dict[str, Any]:
         """As GeoJSON (RFC 7946): longitude first; no geometry where the posting is an area."""

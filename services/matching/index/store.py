@@ -2,7 +2,7 @@
 
 Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any time (M11).
 
-    cell:{<geohash6>}          hash    posting id → packed shape (what decides distance without a second look-up)
+    cell:{<geohash6>}          set     ids of the postings that touch the cell
     posting:<id>               string  the posting as JSON, with the cells it is in
     at:{<partition>}:<slot>    hash    citizen → packed fix; a slot is five minutes of event time and expires by itself
     whole:{<partition>}        string  present while that partition's share of the index is complete
@@ -57,27 +57,19 @@ def whole_key(partition: int) -> str:
     return f"whole:{{{partition}}}"
 
 
-async def put_postings(redis: Redis, postings: Sequence[IndexedPosting], gone: Iterable[tuple[str, str]] = ()) -> None:
-    """Write postings to every cell they touch. `gone` are (posting id, geohash) entries that no longer hold."""
-    for start in range(0, len(postings), CHUNK):
-        pipe = redis.pipeline(transaction=False)
-        for posting in postings[start : start + CHUNK]:
-            pipe.set(posting_key(posting.id), posting.document)
-            for cell in posting.cells:
-                pipe.sadd(cell_key(cell), posting.id)
-        await pipe.execute()
-    await _drop_entries(redis, gone)
-
-
-async def drop_posting(redis: Redis, posting_id: str, cells: Iterable[str]) -> None:
-    await redis.delete(posting_key(posting_id))
-    await _drop_entries(redis, [(posting_id, cell) for cell in cells])
-
-
-async def _drop_entries(redis: Redis, gone: Iterable[tuple[str, str]]) -> None:
+async def put_postings(
+    redis: Redis, postings: Sequence[IndexedPosting], gone: Sequence[tuple[str, str]] = (), closed: Sequence[str] = ()
+) -> None:
+    """Write postings to every cell they touch; take away `closed` ones and (posting id, geohash) entries `gone`."""
     pipe = redis.pipeline(transaction=False)
+    for posting in postings:
+        pipe.set(posting_key(posting.id), posting.document)
+        for cell in posting.cells:
+            pipe.sadd(cell_key(cell), posting.id)
     for posting_id, cell in gone:
         pipe.srem(cell_key(cell), posting_id)
+    for posting_id in closed:
+        pipe.delete(posting_key(posting_id))
     await pipe.execute()
 
 

@@ -16,12 +16,12 @@ from rich.text import Text
 
 from demo.canvas import Canvas
 from demo.judge import percentiles
-from demo.offers import dong_names
+from demo.offers import SAMPLE, dong_names
 from demo.tally import Arrival, Tally
 
 PROVENANCE = (
-    "실제 택시 이동(포르투, CC BY 4.0)을 광산구로 그대로 옮겼습니다. 장소는 실제가 아니고 시민은 표본입니다.",
-    "Real taxi movement (Porto, CC BY 4.0) moved rigidly onto the district: the place is not real, citizens are samples.",
+    "실제 택시 이동(포르투, CC BY 4.0)을 광산구로 옮김 · 실제 장소 아님 · 시민은 표본",
+    "Real taxi traces (Porto, CC BY 4.0) moved here: place not real, citizens samples",
 )
 OWN_TRACES = ("움직임: {name}. 시민은 표본입니다. Movement from that file; citizens are samples.",)
 KINDS = {"job": ("▲ 일자리", "dark_orange"), "space": ("■ 공간", "green3"), "notice": ("● 소식", "deep_sky_blue1")}
@@ -127,12 +127,12 @@ class View:
         ours = (a for a in reversed(self._tally.arrivals) if self._tally.number_of(a.item["posting_id"]) is not None)
         latest = list(islice(ours, rows - 2))
         table = Table.grid(padding=(0, 1), expand=True)
-        for wide in (9, 8, None, 5, 8):
+        for wide in (8, 8, 9, 13, None, 5, 7):
             table.add_column(width=wide, no_wrap=True, overflow="ellipsis", ratio=None if wide else 1)
         for arrival in latest:
             table.add_row(*self._cells(arrival))
         while table.row_count < rows - 2:
-            table.add_row("", "", "", "", "")
+            table.add_row("")
         hint = "받은 알림 alerts arriving · ms = 위치 수락→스트림 fix accepted→stream"
         return Panel(table, title=hint, title_align="left", border_style="grey37", padding=(0, 1), width=width)
 
@@ -140,11 +140,15 @@ class View:
         item = arrival.item
         label, style = KINDS[item["kind"]]
         distance = "동 전체" if item["distance_m"] is None else f"약 {item['distance_m']:,}m"
-        why = " · ".join(filter(None, (item["headline"].removeprefix("[표본] "), item["dong"], distance, reason(item))))
-        delay = "" if arrival.delay_ms is None else f"{arrival.delay_ms:.0f} ms"
+        what = " · ".join(filter(None, (item["headline"].removeprefix(SAMPLE), item["dong"])))
+        delay = "" if arrival.delay_ms is None else f"{arrival.delay_ms:,.0f} ms"
         clock = time.strftime("%H:%M:%S", time.localtime(arrival.at))
         number = self._tally.people[arrival.person].label.split()[1]
-        return Text(clock, "grey62"), Text(label, style), Text(why), Text(number), Text(delay, "grey62")
+        grey = "grey62"
+        return (
+            Text(clock, grey), Text(label, style), Text(distance, "bold"), Text(reason(item)), Text(what),
+            Text(number, grey), Text(delay, grey, justify="right"),
+        )  # fmt: skip
 
     def _footer(self, width: int) -> Iterator[Text]:
         for line in self._provenance:

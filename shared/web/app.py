@@ -54,6 +54,8 @@ def create_app(
         redoc_url=None,
         servers=[{"url": f"/api/{service}"}],  # the gateway strips this prefix
         generate_unique_id_function=lambda route: route.name,
+        # FastAPI's own spans hold the query, and a query may be a coordinate: Observed makes ours.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     problems.install(app)
     for router in routers:

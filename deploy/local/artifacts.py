@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.errors import LocalError
+from deploy.local.errors import LocalError, unwritable
 from deploy.local.home import cache_folder
 from deploy.local.locks import waiting_for
 from deploy.local.maven import Jar, fetch, locked
@@ -152,8 +152,6 @@ def _whole(target: Path) -> Iterator[Path]:
         part.chmod(0o755)
         part.replace(target)
     except OSError as error:
-        raise LocalError(
-            f"{target}에 풀지 못했습니다: {error.strerror}", f"Could not unpack into {target}: {error.strerror}"
-        ) from error
+        raise unwritable(error, target) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -1,12 +1,13 @@
 """The commands of `./dev`. Each imports what it needs when it runs, so that `./dev status` answers at once."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from deploy.local.errors import LocalError
+from deploy.local.errors import LocalError, unwritable
 
 app = typer.Typer(
     help="당근 광산: 이 기계에서 제품을 켜고, 보고, 시험합니다. Run, watch and test the product on this machine.",
@@ -135,6 +136,12 @@ def main() -> int:
     try:
         app(prog_name="./dev")
     except LocalError as error:
-        sys.stderr.write("\n".join(error.lines()) + "\n")
-        return 1
-    return 0
+        told = error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+            raise
+        told = unwritable(error, error.filename or "disk")
+    else:
+        return 0
+    sys.stderr.write("\n".join(told.lines()) + "\n")
+    return 1

@@ -1,6 +1,5 @@
 """Jars by coordinate: pinned and verified by artifacts.lock, from wherever this machine's Maven configuration points."""
 
-import errno
 import hashlib
 import os
 import shutil
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.local.errors import LocalError
+from deploy.local.errors import LocalError, unwritable
 
 if TYPE_CHECKING:
     import httpx
@@ -100,7 +99,7 @@ def fetch(jar: Jar, folder: Path, advance: Callable[[int], None]) -> Path:
             advance(jar.size)
         part.replace(target)
     except OSError as error:
-        raise _told(error, folder) from error
+        raise unwritable(error, folder) from error
     finally:
         part.unlink(missing_ok=True)
     return target
@@ -163,9 +162,3 @@ def trusted() -> ssl.SSLContext:
 
         context.load_verify_locations(certifi.where())
     return context
-
-
-def _told(error: OSError, folder: Path) -> LocalError:
-    if error.errno == errno.ENOSPC:
-        return LocalError(f"디스크가 가득 찼습니다: {folder}", f"The disk is full: {folder}")
-    return LocalError(f"{folder}에 쓸 수 없습니다: {error.strerror}", f"Cannot write to {folder}: {error.strerror}")

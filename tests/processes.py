@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from pathlib import Path
 class Running:
     """One child; its output goes to a file that a failing test can show."""
 
-    def __init__(self, module: str, arguments: list[str], output: Path) -> None:
+    def __init__(
+        self, module: str, arguments: list[str], output: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.output = output
         with output.open("ab") as written:
             self._popen = subprocess.Popen(
@@ -22,7 +24,7 @@ class Running:
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
             )
 
     @property
@@ -52,8 +54,9 @@ class Nursery:
         self._folder = folder
         self._children: list[Running] = []
 
-    def start(self, module: str, *arguments: str) -> Running:
-        child = Running(module, list(arguments), self._folder / f"{module}-{len(self._children)}.log")
+    def start(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Running:
+        output = self._folder / f"{module}-{len(self._children)}.log"
+        child = Running(module, list(arguments), output, environment)
         self._children.append(child)
         return child
 

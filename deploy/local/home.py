@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.errors import unwritable
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,8 +32,11 @@ class Home:
 
     def prepare(self) -> None:
         """Create the folders; what is inside them is for this user alone, so the files are made 0600 where they tell."""
-        for name in ("run", "logs", "issuer"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        try:
+            for name in ("run", "logs", "issuer"):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(error, self.folder) from error
 
 
 def default_home() -> Home:

@@ -32,7 +32,7 @@ def producer(
         linger_ms=linger_ms,
         max_batch_size=256 * 1024,
         max_request_size=max_record_bytes,
-        compression_type="lz4",
+        compression_type="zstd",
         request_timeout_ms=10_000,
         transactional_id=transactional_id,
         transaction_timeout_ms=TRANSACTION_MS,

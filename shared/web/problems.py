@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from shared.messaging.faults import is_infrastructure
 from shared.rules import Conflict, Refused
 
 log = structlog.get_logger()
@@ -129,5 +130,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_any(request: Request, error: Exception) -> JSONResponse:
+        if is_infrastructure(error):
+            log.warning("unavailable", path=request.url.path, error=type(error).__name__)
+            title = "잠시 뒤 다시 해 주세요 / A part of ours does not answer; try again"
+            return Problem(503, STATUS_SLUGS[503], title, headers={"Retry-After": "5"}).response()
         log.error("unhandled", path=request.url.path, exc_info=error)
         return Problem(500, "internal", "서버 오류 / Something broke on our side").response()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.matching.alerts.api import router as inbox
+from services.matching.alerts.api import why_router as why
 from services.matching.consent.api import router as consent
 from services.matching.index import store
 from services.matching.index.api import router as nearby
@@ -27,7 +28,7 @@ from shared.messaging.relay import Relay
 from shared.web import create_app, serve
 
 ABOUT = "알림: 걸어서 10분 안에 열린 것을 한 번만, 이유와 함께"
-ROUTERS = (consent, watch, positions, nearby, inbox, stream)
+ROUTERS = (consent, watch, positions, nearby, inbox, why, stream)
 
 
 def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:

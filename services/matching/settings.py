@@ -26,3 +26,6 @@ class Settings(PlatformSettings):
     records_kept_days: int = Field(
         184, ge=1, description="how long records of collection and use are kept (위치정보법 §16②)"
     )
+    watch_versions_kept_days: int = Field(
+        90, ge=1, description="how long replaced settings are kept, so that an alert can say why it was made"
+    )

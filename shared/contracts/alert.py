@@ -25,6 +25,7 @@ ALERT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:gwangsan:alert")
 DISTANCE_STEP_M = 100
 
 Cause = Literal["citizen_moved", "posting_changed", "watch_changed", "window_began", "caught_up"]
+Rule = Literal["within_radius", "in_dong"]
 
 
 def alert_id(citizen_id: str, posting_id: UUID, urgency_epoch: int) -> UUID:
@@ -38,10 +39,16 @@ def distance_bucket_m(distance_m: float) -> int:
 
 
 class Why(Part):
-    """Enough to answer "왜 받았나요?" (M8): the cause, and the versions of the settings and the posting that met."""
+    """Enough to answer "왜 받았나요?" (M8): the rule and the cause, and the version of the settings that were met.
+
+    `reach_m` is how far the posting could reach this citizen: its widest circle then, at most the citizen's own radius.
+    It is a setting of theirs, never a distance. None where the rule is the 행정동.
+    """
 
     cause: Cause
     watch_version: int = Field(ge=0)
+    rule: Rule | None = None
+    reach_m: int | None = Field(default=None, ge=50)
     matched_interests: tuple[str, ...] = ()
     window_starts_at: AwareDatetime | None = None
     window_ends_at: AwareDatetime | None = None

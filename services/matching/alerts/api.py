@@ -1,19 +1,23 @@
-"""Routes of the inbox: what was told, newest first, and whether it was read."""
+"""Routes of the inbox: what was told, newest first, whether it was read, and why it was told."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Response
 
 from services.matching.alerts import store
-from services.matching.alerts.models import InboxItem, Marking
+from services.matching.alerts.domain import preferred
+from services.matching.alerts.models import InboxItem, Marking, WhyView
 from services.matching.parts import UseParts
+from services.matching.watches import store as watches
 from shared.auth import Citizen
 from shared.web.paging import Cursor, Limit, Page, decode_cursor, page_of
 from shared.web.problems import not_found
 
 router = APIRouter(prefix="/inbox", tags=["알림함 inbox"])
+why_router = APIRouter(prefix="/alerts", tags=["알림함 inbox"])
 
 
 @router.get("", summary="내 알림함 My inbox")
@@ -31,3 +35,22 @@ async def mark_item(alert_id: UUID, marking: Marking, citizen: Citizen, parts: U
     if row is None:
         raise not_found("alert")
     return InboxItem.of(row)
+
+
+@why_router.get("/{alert_id}/why", summary="왜 받았나요? Why was I told?")
+async def explain_alert(
+    alert_id: UUID,
+    citizen: Citizen,
+    parts: UseParts,
+    response: Response,
+    accept_language: Annotated[str, Header()] = "",
+) -> WhyView:
+    """In words, Korean and English; `text` is in the language asked for (Korean unless English comes first)."""
+    async with parts.database.transaction() as tx:
+        row = await store.one(tx, citizen.subject, alert_id)
+        if row is None:
+            raise not_found("alert")
+        settings = await watches.as_of(tx, citizen.subject, row.why["watch_version"])
+    language = preferred(accept_language)
+    response.headers.update({"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"})
+    return WhyView.of(row, settings, language)

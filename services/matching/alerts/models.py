@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel
 from sqlalchemy import Row
 
-from shared.contracts.alert import Why
+from services.matching.alerts.domain import Language, Made, explain
+from shared.contracts.alert import Cause, Rule, Why
 from shared.contracts.base import Kind
 from shared.contracts.posting import Shows
 from shared.web.bodies import Body, YesNo
@@ -50,3 +51,35 @@ class Marking(Body):
     """What a citizen may change of an alert."""
 
     read: YesNo
+
+
+class WhyView(BaseModel):
+    """Answers "왜 받았나요?": the rule that made it, one's own settings as they were, and the posting's version."""
+
+    alert_id: UUID
+    text: str
+    ko: list[str]
+    en: list[str]
+    rule: Rule
+    cause: Cause
+    reach_m: int | None
+    matched_interests: tuple[str, ...]
+    window_starts_at: datetime | None
+    window_ends_at: datetime | None
+    watch_version: int
+    settings: dict[str, Any] | None
+    posting_id: UUID
+    posting_version: int
+    made_at: datetime
+
+    @classmethod
+    def of(cls, row: Row[Any], settings: dict[str, Any] | None, language: Language) -> WhyView:
+        why = Why.model_validate(row.why)
+        made = Made(why, row.distance_m, row.dong, row.made_of_version, row.posting_version, settings)
+        words = {"ko": explain(made, "ko"), "en": explain(made, "en")}
+        told = why.model_dump(exclude={"rule"})
+        return cls.model_validate({
+            **told, **words, "alert_id": row.id, "text": " ".join(words[language]), "settings": settings,
+            "rule": why.rule or ("in_dong" if row.distance_m is None else "within_radius"),
+            "posting_id": row.posting_id, "posting_version": row.made_of_version, "made_at": row.made_at,
+        })  # fmt: skip

@@ -20,7 +20,7 @@ _LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[]
 # What is known of the posting by now decides what is told: nothing if it is over, its newest words if it was edited.
 _ADD = text("""
     INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline,
-        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at)
+        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version)
     SELECT a.id, a.citizen_id, a.posting_id, greatest(a.posting_version, coalesce(p.version, 0)), a.urgency_epoch, a.urgent, a.kind,
         a.institution,
         CASE WHEN n.newer THEN p.headline ELSE a.headline END, a.distance_m, a.dong,
@@ -28,7 +28,7 @@ _ADD = text("""
         CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END, CASE WHEN n.newer THEN p.shows ELSE a.shows END,
         CASE WHEN n.newer THEN p.link ELSE a.link END, a.why,
         CASE WHEN a.deferred_until > :now THEN 'deferred' ELSE 'open' END, a.deferred_until, a.made_at,
-        CASE WHEN a.deferred_until > :now THEN NULL ELSE CAST(:now AS timestamptz) END
+        CASE WHEN a.deferred_until > :now THEN NULL ELSE CAST(:now AS timestamptz) END, a.posting_version
     FROM jsonb_to_recordset(CAST(:alerts AS jsonb)) AS a(id uuid, citizen_id text, posting_id uuid, posting_version int,
         urgency_epoch int, urgent boolean, kind text, institution text, headline text, distance_m int, dong text,
         starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, shows jsonb, link text, why jsonb,
@@ -84,6 +84,10 @@ _READ = text(
     f"UPDATE inbox_item SET read_at = CASE WHEN :read THEN coalesce(read_at, :now) END, changed_at = :now, "  # noqa: S608 - constants
     f"change = nextval('inbox_change') WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred' RETURNING {_COLUMNS}"
 )
+_ONE = text(
+    f"SELECT {_COLUMNS}, made_of_version FROM inbox_item "  # noqa: S608 - constants
+    "WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred'"
+)
 _LAST_CHANGE = text("SELECT coalesce(max(change), 0) FROM inbox_item WHERE citizen_id = :citizen")
 _NOTIFY = text("SELECT pg_notify('inbox', :citizens)")
 
@@ -129,6 +133,11 @@ async def since(tx: AsyncConnection, citizen_id: str, change: int, lately: datet
 
 async def mark_read(tx: AsyncConnection, citizen_id: str, id_: UUID, read: bool, now: datetime) -> Row[Any] | None:
     return (await tx.execute(_READ, {"citizen": citizen_id, "id": id_, "read": read, "now": now})).first()
+
+
+async def one(tx: AsyncConnection, citizen_id: str, id_: UUID) -> Row[Any] | None:
+    """A citizen's own alert that was told, and the posting's version that it was made of."""
+    return (await tx.execute(_ONE, {"citizen": citizen_id, "id": id_})).first()
 
 
 async def last_change(tx: AsyncConnection, citizen_id: str) -> int:

@@ -88,11 +88,24 @@ class AlertWriter:
         self._fragments.pop(posting_id, None)
 
     def _why(self, match: Match, posting: Posting, watch: Watch, now: datetime) -> bytes:
+        reach_m = None if match.distance_m is None else _reach_m(posting, watch, now)
         if not watch.interests and not (posting.kind == "job" and has_windows(watch)):
-            return b'{"cause":"%s","watch_version":%d}' % (match.cause.encode(), watch.version)
+            by = b'"in_dong"' if reach_m is None else b'"within_radius","reach_m":%d' % reach_m
+            return b'{"cause":"%s","watch_version":%d,"rule":%s}' % (match.cause.encode(), watch.version, by)
         span = next((s for s in free_spans(watch, now) if s.holds(now)), None) if posting.kind == "job" else None
-        why: dict[str, Any] = {"cause": match.cause, "watch_version": watch.version}
+        why: dict[str, Any] = {"cause": match.cause, "watch_version": watch.version, "reach_m": reach_m}
+        why["rule"] = "in_dong" if reach_m is None else "within_radius"
         why["matched_interests"] = [i for i in posting.audience.interests if i in watch.interests]
         if span is not None:
             why |= {"window_starts_at": span.starts_at.astimezone(UTC), "window_ends_at": span.ends_at.astimezone(UTC)}
         return _encode(why)
+
+
+def _reach_m(posting: Posting, watch: Watch, now: datetime) -> int | None:
+    """The widest circle as it is now, at most the citizen's own radius: a setting, which tells no distance."""
+    if not posting.where.circles:
+        return None
+    widest_m = max(circle.radius_m for circle in posting.where.circles)
+    if posting.widens is not None:
+        widest_m = posting.widens.radius_m(widest_m, now)
+    return min(widest_m, watch.radius_m or widest_m)

@@ -12,6 +12,7 @@ from services.matching.alerts.handlers import ALERT_HANDLERS, POSTING_HANDLERS
 from services.matching.consent import store as consents
 from services.matching.settings import Settings
 from services.matching.stream.wakeups import digest
+from services.matching.watches import store as watches
 from shared.clock import Clock, utc_now
 from shared.contracts.alert import ALERTS
 from shared.contracts.posting import POSTINGS
@@ -67,6 +68,7 @@ class InboxWorker:
                     told = await store.release_due(tx, self._clock())
                     await store.notify(tx, sorted({digest(citizen) for citizen in told}))
                     await consents.forget_records(tx, self._clock(), self._settings.records_kept_days)
+                    await watches.forget_versions(tx, self._clock(), self._settings.watch_versions_kept_days)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("release_waits", error=type(error).__name__)
             try:

@@ -1,7 +1,12 @@
-"""Every SQL statement about watches. Settings are one JSON document: they are only ever read and written whole."""
+"""Every SQL statement about watches. Settings are one JSON document: they are only ever read and written whole.
+
+Each version's settings are kept for as long as an alert may ask for them ("왜 받았나요?"), without what was muted.
+"""
 
 from __future__ import annotations
 
+import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -15,6 +20,14 @@ _SAVE = text(
     "VALUES (:citizen, :version, CAST(:settings AS jsonb), :changed_at) "
     "ON CONFLICT (citizen_id) DO UPDATE SET version = excluded.version, settings = excluded.settings, changed_at = excluded.changed_at"
 )
+_BEGIN = text(
+    "WITH before AS (UPDATE watch_version SET ended_at = :changed_at WHERE citizen_id = :citizen AND ended_at IS NULL) "
+    "INSERT INTO watch_version (citizen_id, version, settings, begun_at) "
+    "VALUES (:citizen, :version, CAST(:settings AS jsonb), :changed_at)"
+)
+_AS_OF = text("SELECT settings FROM watch_version WHERE citizen_id = :citizen AND version = :version")
+_FORGET = text("DELETE FROM watch_version WHERE ended_at < :before")
+REMEMBERED = ("paused", "kinds", "interests", "radius_m", "birth_year", "windows", "weekly", "quiet")
 
 
 async def get(tx: AsyncConnection, citizen_id: str) -> Watch | None:
@@ -23,12 +36,18 @@ async def get(tx: AsyncConnection, citizen_id: str) -> Watch | None:
 
 
 async def save(tx: AsyncConnection, watch: Watch) -> None:
-    await tx.execute(
-        _SAVE,
-        {
-            "citizen": watch.citizen_id,
-            "version": watch.version,
-            "settings": watch.model_dump_json(),
-            "changed_at": watch.changed_at,
-        },
-    )
+    named = {"citizen": watch.citizen_id, "version": watch.version, "changed_at": watch.changed_at}
+    await tx.execute(_SAVE, {**named, "settings": watch.model_dump_json()})
+    remembered = watch.model_dump(mode="json", include=set(REMEMBERED))
+    await tx.execute(_BEGIN, {**named, "settings": json.dumps(remembered)})
+
+
+async def as_of(tx: AsyncConnection, citizen_id: str, version: int) -> dict[str, Any] | None:
+    """The settings of one version, unless they are forgotten by now."""
+    row: Any = (await tx.execute(_AS_OF, {"citizen": citizen_id, "version": version})).first()
+    return None if row is None else dict(row.settings)
+
+
+async def forget_versions(tx: AsyncConnection, now: datetime, kept_days: int) -> None:
+    """Versions that were replaced so long ago; the one in force stays, however old."""
+    await tx.execute(_FORGET, {"before": now - timedelta(days=kept_days)})

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from services.jobs.claims.api import router as claims
 from services.jobs.clockwork import do_chores_forever
 from services.jobs.drafts.api import router as drafts
 from services.jobs.parts import JobsParts
@@ -20,7 +21,7 @@ from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
 from shared.web import serve
 
-ROUTERS = (postings, rules, drafts, shifts)
+ROUTERS = (postings, claims, rules, drafts, shifts)
 LOCAL_SECRET = "development-only"  # noqa: S105 - the value that production refuses
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
+from services.jobs.claims.handlers import cancel_claims, follow_edit
+from services.jobs.events import tell_poster
 from services.jobs.limits import limited
 from services.jobs.parts import UseJobs
 from services.jobs.postings import domain
@@ -59,6 +61,7 @@ async def edit_posting(
     async with parts.database.transaction() as tx:
         before = await desk.take(tx, posting_id, officer, version=version)
         after = await edit_job(tx, before, edit, parts)
+        await follow_edit(tx, before, after)
     return versioned(JobView.of(after), after.version)
 
 
@@ -73,4 +76,22 @@ async def close_posting(
         before = await desk.take(claim.tx, posting_id, officer)
         after = domain.close(before, closing.reason, parts.clock())
         await desk.change(claim.tx, before, after)
+        return await claim.answer(200, JobView.of(after), {"ETag": etag(after.version)})
+
+
+@router.post("/{posting_id}/cancel", response_model=JobView, summary="취소 Cancel: the work does not take place")
+async def cancel_posting(
+    posting_id: UUID, closing: Closing, officer: Officer, key: IdempotencyKey, parts: UseJobs
+) -> Response:
+    """Everybody who claimed is told, with the reason; everybody else's alert turns into 마감."""
+    route, now = f"POST /postings/{posting_id}/cancel", parts.clock()
+    async with once(parts.database, principal=officer.subject, key=key, route=route, body=closing) as claim:
+        if claim.response is not None:
+            return claim.response
+        before = await desk.take(claim.tx, posting_id, officer)
+        after = domain.cancel(before, closing.reason, now)
+        await desk.change(claim.tx, before, after)
+        if after is not before:
+            await cancel_claims(claim.tx, after, closing.reason, now)
+            await tell_poster(claim.tx, after, "cancelled", now, because=closing.reason)
         return await claim.answer(200, JobView.of(after), {"ETag": etag(after.version)})

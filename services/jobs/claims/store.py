@@ -1,0 +1,139 @@
+"""Every SQL statement about claims and workers. Locks are taken in one order: the citizen, the posting, the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.jobs.claims.domain import ASKING, COMING, PLACED, Claim, Load, Worker
+
+_COLUMNS = tuple(field.name for field in fields(Claim))
+_SET = ", ".join(f"{name} = :{name}" for name in _COLUMNS if name != "id")
+_BLOCKED = "EXISTS (SELECT 1 FROM blocked WHERE kind = 'citizen' AND name = :citizen) AS blocked"
+
+_LOCK_WORKER = text(f"""
+    INSERT INTO worker (citizen_id) VALUES (:citizen) ON CONFLICT (citizen_id) DO UPDATE SET touched = worker.touched + 1
+    RETURNING citizen_id, name, birth_year, guardian_consent, {_BLOCKED}
+""")  # noqa: S608
+_TRY_WORKER = text(f"""
+    SELECT citizen_id, name, birth_year, guardian_consent, {_BLOCKED} FROM worker WHERE citizen_id = :citizen
+    FOR UPDATE SKIP LOCKED
+""")  # noqa: S608
+_WORKER = text("SELECT citizen_id, name, birth_year, guardian_consent, false AS blocked FROM worker WHERE citizen_id = :citizen")
+_PUT_WORKER = text("""
+    INSERT INTO worker (citizen_id, name, birth_year, guardian_consent) VALUES (:citizen_id, :name, :birth_year, :guardian_consent)
+    ON CONFLICT (citizen_id) DO UPDATE SET name = :name, birth_year = :birth_year, guardian_consent = :guardian_consent
+""")
+_ADD = text(f"INSERT INTO claim ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})")  # noqa: S608
+_SAVE = text(f"UPDATE claim SET {_SET} WHERE id = :id")  # noqa: S608
+_GET = text("SELECT * FROM claim WHERE id = :id")
+_LOCK = text("SELECT * FROM claim WHERE id = :id FOR UPDATE")
+_OF_POSTING = text("SELECT * FROM claim WHERE posting_id = :posting ORDER BY created_at, id")
+_MINE_HERE = text("SELECT * FROM claim WHERE posting_id = :posting AND citizen_id = :citizen AND state = ANY(:states)")
+_COMING = text("SELECT * FROM claim WHERE citizen_id = :citizen AND state = ANY(:states) AND ends_at > :since")
+_PAGE = text(
+    "SELECT * FROM claim WHERE citizen_id = :citizen AND (CAST(:at AS timestamptz) IS NULL OR (created_at, id) < (:at, :id)) "
+    "ORDER BY created_at DESC, id DESC LIMIT :limit"
+)
+_GLANCE = text(
+    "SELECT p.status, p.closed_because, p.lat, p.lon, p.starts_at > :now AS coming, "
+    "EXISTS (SELECT 1 FROM idempotency_key WHERE principal = :principal AND key = :key) AS known "
+    "FROM posting p WHERE p.id = :posting"
+)
+# Nearest first by the index; a degree of longitude is 0.8175 of one of latitude here. The caller orders exactly.
+_NEAREST = text("""
+    SELECT id, headline, place_name, lat, lon, starts_at, ends_at, pay_krw, pay_per, slots - taken AS free FROM posting
+    WHERE status = 'open' AND expires_at > :now AND taken < slots AND id <> :posting
+    ORDER BY point(lon * 0.8175, lat) <-> point(:x, :lat) LIMIT :limit
+""")
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(**{name: getattr(row, name) for name in _COLUMNS})
+
+
+def _worker(row: Row[Any]) -> Worker:
+    return Worker(row.citizen_id, row.name, row.birth_year, row.guardian_consent, row.blocked)
+
+
+async def lock_worker(tx: AsyncConnection, citizen_id: str) -> Worker:
+    """One citizen's claims are decided one after another."""
+    return _worker((await tx.execute(_LOCK_WORKER, {"citizen": citizen_id})).one())
+
+
+async def try_worker(tx: AsyncConnection, citizen_id: str) -> Worker | None:
+    """As lock_worker, but None where another decision about them is under way."""
+    row = (await tx.execute(_TRY_WORKER, {"citizen": citizen_id})).first()
+    return None if row is None else _worker(row)
+
+
+async def worker_of(tx: AsyncConnection, citizen_id: str) -> Worker:
+    row = (await tx.execute(_WORKER, {"citizen": citizen_id})).first()
+    return Worker(citizen_id) if row is None else _worker(row)
+
+
+async def put_worker(tx: AsyncConnection, worker: Worker) -> None:
+    await tx.execute(_PUT_WORKER, asdict(worker))
+
+
+async def add(tx: AsyncConnection, claim: Claim) -> None:
+    await tx.execute(_ADD, asdict(claim))
+
+
+async def save(tx: AsyncConnection, claim: Claim) -> None:
+    await tx.execute(_SAVE, asdict(claim))
+
+
+async def get(tx: AsyncConnection, id_: UUID, *, for_update: bool = False) -> Claim | None:
+    row = (await tx.execute(_LOCK if for_update else _GET, {"id": id_})).first()
+    return None if row is None else _claim(row)
+
+
+async def of_posting(tx: AsyncConnection, posting_id: UUID) -> list[Claim]:
+    """Every claim ever made to a posting, the oldest first."""
+    return [_claim(row) for row in await tx.execute(_OF_POSTING, {"posting": posting_id})]
+
+
+async def open_claim(tx: AsyncConnection, posting_id: UUID, citizen_id: str) -> Claim | None:
+    values = {"posting": posting_id, "citizen": citizen_id, "states": list(PLACED | ASKING)}
+    row = (await tx.execute(_MINE_HERE, values)).first()
+    return None if row is None else _claim(row)
+
+
+async def coming(
+    tx: AsyncConnection, citizen_id: str, since: datetime, states: Collection[str] = COMING
+) -> tuple[Claim, ...]:
+    values = {"citizen": citizen_id, "states": list(states), "since": since}
+    return tuple(_claim(row) for row in await tx.execute(_COMING, values))
+
+
+async def load_of(tx: AsyncConnection, citizen_id: str, since: datetime) -> Load:
+    """What a citizen is going to work, and what they have worked by the ledger."""
+    return Load(await coming(tx, citizen_id, since))
+
+
+async def page(
+    tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Claim]:
+    at, id_ = after or (None, None)
+    rows = await tx.execute(_PAGE, {"citizen": citizen_id, "at": at, "id": id_, "limit": limit + 1})
+    return [_claim(row) for row in rows]
+
+
+async def glance(tx: AsyncConnection, posting_id: UUID, principal: str, key: str, now: datetime) -> Row[Any] | None:
+    """A look without a lock: whether the posting is open, where it is, whether the request was answered before."""
+    values = {"posting": posting_id, "principal": principal, "key": key, "now": now}
+    return (await tx.execute(_GLANCE, values)).first()
+
+
+async def nearest_open(
+    tx: AsyncConnection, posting_id: UUID, lat: float, lon: float, now: datetime, limit: int
+) -> list[Row[Any]]:
+    values = {"posting": posting_id, "lat": lat, "x": lon * 0.8175, "now": now, "limit": limit}
+    return list(await tx.execute(_NEAREST, values))

@@ -73,7 +73,7 @@ class Kafka:
         return self.home.folder / "kafka"
 
     def process(self) -> Process:
-        return Process("kafka", self._prepare, kafka_ready(self.url), port=self.port, wave=2, stop_s=20)
+        return Process("kafka", self._prepare, kafka_ready(self.url), port=self.port, wave=2, stop_s=20, ready_s=180)
 
     def _prepare(self) -> Launch:
         parts = artifacts.kafka(self.report)

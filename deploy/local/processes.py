@@ -38,7 +38,7 @@ class Process:
     wave: int = 0  # stopping goes from wave 0 upwards
     stop_signal: signal.Signals = signal.SIGTERM
     stop_s: float = 10.0
-    ready_s: float = 60.0
+    ready_s: float = 120.0
 
 
 @dataclass(frozen=True)

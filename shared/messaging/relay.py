@@ -36,7 +36,7 @@ STALE_S = 30.0
 PUBLISH_WITHIN_S = 12.0
 STOP_WITHIN_S = 3.0
 MEASURE_EVERY_S = 1.0
-FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, TimeoutError)
+FAULTS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, KafkaError, TimeoutError)
 REFUSALS = (MessageSizeTooLargeError, CorruptRecordException)
 
 
@@ -90,7 +90,7 @@ class Relay:
                     await self._lead(connection)
                     async with self._producing() as producer:
                         await self._go_round(connection, producer)
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001 whatever the clients raise, events must flow again after it
                 self.fault = type(error).__name__
                 log.warning("relay_fault", service=self._service, error=self.fault, detail=describe(error)[:200])
                 await asyncio.sleep(self._backoff_s)
@@ -159,7 +159,7 @@ class Relay:
                         telemetry.OUTBOX_AGE_S.labels(self._service).set(self.oldest_s)
                         telemetry.OUTBOX_DEPTH.labels(self._service).set(count)
                         await asyncio.sleep(MEASURE_EVERY_S)
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001 as above: a relay that ended is worse than one that tries again
                 log.warning("outbox_unmeasured", service=self._service, error=type(error).__name__)
                 await asyncio.sleep(MAX_BACKOFF_S)
 

@@ -29,6 +29,7 @@ def wrapped(cause: BaseException, adapter: str = "Error") -> sqlalchemy.exc.DBAP
         redis.exceptions.MaxConnectionsError(),
         sqlalchemy.exc.TimeoutError(),
         asyncpg.CannotConnectNowError(),
+        asyncpg.InternalClientError("another operation is in progress"),
         wrapped(asyncpg.AdminShutdownError("terminating connection")),
         wrapped(asyncpg.TooManyConnectionsError("sorry")),
         wrapped(asyncpg.DiskFullError("no space")),

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -63,6 +61,9 @@ async def create_if_missing(url: str) -> None:
 
 def migrate(service: str, url: str) -> None:
     """Bring one service's schema to its newest migration. An advisory lock lets only one process do so at a time."""
+    from alembic import command  # only here: no service needs it while it serves
+    from alembic.config import Config
+
     asyncio.run(create_if_missing(url))
     config = Config()
     config.set_main_option("script_location", str(files(f"services.{service}.migrations")))

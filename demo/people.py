@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,7 +48,9 @@ def _person(number: int, way: Slice, run: str, digits: int, chance: random.Rando
 
 
 def _settings(chance: random.Random, now: datetime) -> dict[str, Any]:
-    settings: dict[str, Any] = {"radius_m": chance.choice(RADII_M)}
+    settings: dict[str, Any] = {}
+    if chance.random() < 0.8:
+        settings["radius_m"] = chance.choice(RADII_M)
     if chance.random() < 0.4:
         settings["kinds"] = sorted(chance.sample(KINDS, chance.choice((1, 2))))
     if chance.random() < 0.5:
@@ -65,7 +68,7 @@ def _as_citizen(settings: dict[str, Any]) -> Citizen:
     return Citizen(
         kinds=frozenset(settings.get("kinds", KINDS)),
         interests=frozenset(settings.get("interests", ())),
-        radius_m=settings.get("radius_m", 700),
+        radius_m=settings.get("radius_m", math.inf),
         birth_year=settings.get("birth_year"),
         free=window and (datetime.fromisoformat(window["starts_at"]), datetime.fromisoformat(window["ends_at"])),
     )

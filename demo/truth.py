@@ -36,11 +36,12 @@ SEOUL = timezone(timedelta(hours=9))
 
 @dataclass(frozen=True)
 class Citizen:
-    """What a citizen wants to hear of. Empty interests are all; `free` is their one window, None always."""
+    """What a citizen wants to hear of. Empty interests are all, no radius is the posting's own; `free` is their one
+    window, None always."""
 
     kinds: frozenset[str] = frozenset({"job", "space", "notice"})
     interests: frozenset[str] = frozenset()
-    radius_m: float = 700.0
+    radius_m: float = math.inf
     birth_year: int | None = None
     free: tuple[datetime, datetime] | None = None
 

@@ -11,20 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.parts import JobsParts
 from services.jobs.postings.handlers import remind_posters
+from services.jobs.work.handlers import note_no_shows
 
 log = structlog.get_logger()
 
 Chore = Callable[[AsyncConnection, JobsParts], Awaitable[int]]
-CHORES: tuple[Chore, ...] = (remind_posters,)
+CHORES: tuple[Chore, ...] = (remind_posters, note_no_shows)
 
 
 async def do_chores(parts: JobsParts) -> int:
-    """Each chore in a transaction of its own. Returns how much was done."""
+    """Each chore bit by bit, each bit in a transaction of its own, until nothing is left. Returns how much was done."""
     done = 0
     for chore in CHORES:
-        async with parts.database.transaction() as tx:
-            done += await chore(tx, parts)
+        while some := await _some(chore, parts):
+            done += some
     return done
+
+
+async def _some(chore: Chore, parts: JobsParts) -> int:
+    async with parts.database.transaction() as tx:
+        return await chore(tx, parts)
 
 
 async def do_chores_forever(parts: JobsParts) -> None:

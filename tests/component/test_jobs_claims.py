@@ -223,7 +223,8 @@ async def test_a_cancelled_posting_tells_everybody_who_claimed_and_stays_off(job
     told = (await jobs.events(posting["id"], ClaimChanged))[-2:]
     assert [(e.state, e.because) for e in told] == [("cancelled", "비가 와서")] * 2
     problem(await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=NURI), 409, "conflict")
-    problem(await jobs.ask("PATCH", f"/postings/{posting['id']}", {"slots": 5}, headers={"If-Match": f'"v{off["version"]}"'}), 409, "conflict")
+    named = {"If-Match": f'"v{off["version"]}"'}
+    problem(await jobs.ask("PATCH", f"/postings/{posting['id']}", {"slots": 5}, headers=named), 409, "conflict")
 
 
 async def test_age_is_asked_only_where_the_work_asks_for_it(jobs: JobsDesk) -> None:

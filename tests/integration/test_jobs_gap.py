@@ -111,8 +111,9 @@ async def tap(stack: Addresses) -> AsyncIterator[Tap]:
 
 def alerts(tap: Tap, posting: dict[str, Any]) -> Counter[tuple[str, int]]:
     """(citizen, urgency epoch) of every alert about the posting, counted by record, by event id once."""
-    told = {e.id: e.data for record in tap.records if (e := open_envelope(record)) and isinstance(e.data, Alert)}
-    return Counter((a.citizen_id, a.urgency_epoch) for a in told.values() if str(a.posting_id) == posting["id"])
+    told = {envelope.id: envelope.data for envelope in map(open_envelope, tap.records)}
+    ours = (a for a in told.values() if isinstance(a, Alert) and str(a.posting_id) == posting["id"])
+    return Counter((a.citizen_id, a.urgency_epoch) for a in ours)
 
 
 async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted_twice(

@@ -16,7 +16,7 @@ from shared.contracts.job import ClaimChanged, ClaimState
 from shared.rules import Conflict, Refused
 
 PLACED: frozenset[ClaimState] = frozenset({"held", "reconfirm", "working", "worked", "finished", "disputed"})
-COMING: frozenset[ClaimState] = frozenset({"held", "reconfirm", "working"})
+COMING: frozenset[ClaimState] = frozenset({"held", "reconfirm", "working", "worked", "disputed"})
 OVER: frozenset[ClaimState] = frozenset({"declined", "dropped", "cancelled", "no_show"})
 ASKING: frozenset[ClaimState] = frozenset({"pending", "waiting"})
 MINOR_WEEK_MINUTES = 35 * 60
@@ -44,6 +44,7 @@ class Claim:
     planned_krw: int
     checked_in_at: datetime | None
     checked_out_at: datetime | None
+    offline: bool
     citizen_minutes: int | None
     officer_minutes: int | None
     created_at: datetime
@@ -162,7 +163,7 @@ def new_claim(id_: UUID, posting: JobPosting, citizen_id: str, state: ClaimState
     terms = posting.terms
     return Claim(
         id_, posting.id, posting.institution, citizen_id, 1, state, False, None, None, terms.starts_at, terms.ends_at,
-        planned_krw(terms), None, None, None, None, now, now,
+        planned_krw(terms), None, None, False, None, None, now, now,
     )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def moved(claim: Claim, state: ClaimState, now: datetime, because: str | None = 
 
 def drop(claim: Claim, reason: str, now: datetime, late_h: float) -> Claim:
     """The citizen gives it up. Late is less than `late_h` hours before the start; who is asked anew is never late."""
-    if claim.state not in COMING | ASKING or claim.state == "working":
+    if claim.state not in ("held", "reconfirm", "pending", "waiting"):
         raise Conflict("state", "not-open", f"a claim that is {claim.state} is not given up")
     if claim.starts_at <= now and claim.state in PLACED:
         raise Conflict("state", "started", "the work has begun")

@@ -53,6 +53,7 @@ class ClaimView(BaseModel):
     planned_krw: int
     checked_in_at: datetime | None
     checked_out_at: datetime | None
+    offline: bool
     citizen_minutes: int | None
     officer_minutes: int | None
     created_at: datetime
@@ -75,6 +76,7 @@ class Applicant(BaseModel):
     on_time: bool | None
     checked_in_at: datetime | None
     checked_out_at: datetime | None
+    offline: bool
     citizen_minutes: int | None
     officer_minutes: int | None
     claimed_at: datetime

@@ -37,6 +37,10 @@ _LOCK = text("SELECT * FROM claim WHERE id = :id FOR UPDATE")
 _OF_POSTING = text("SELECT * FROM claim WHERE posting_id = :posting ORDER BY created_at, id")
 _MINE_HERE = text("SELECT * FROM claim WHERE posting_id = :posting AND citizen_id = :citizen AND state = ANY(:states)")
 _COMING = text("SELECT * FROM claim WHERE citizen_id = :citizen AND state = ANY(:states) AND ends_at > :since")
+_MONTHS = text(
+    "SELECT month, sum(minutes) AS minutes, sum(pay_krw) AS krw FROM ledger WHERE citizen_id = :citizen AND month >= :since "
+    "GROUP BY month"
+)
 _PAGE = text(
     "SELECT * FROM claim WHERE citizen_id = :citizen AND (CAST(:at AS timestamptz) IS NULL OR (created_at, id) < (:at, :id)) "
     "ORDER BY created_at DESC, id DESC LIMIT :limit"
@@ -115,7 +119,9 @@ async def coming(
 
 async def load_of(tx: AsyncConnection, citizen_id: str, since: datetime) -> Load:
     """What a citizen is going to work, and what they have worked by the ledger."""
-    return Load(await coming(tx, citizen_id, since))
+    months = list(await tx.execute(_MONTHS, {"citizen": citizen_id, "since": f"{since:%Y-%m}"}))
+    worked = tuple((row.month, int(row.minutes)) for row in months)
+    return Load(await coming(tx, citizen_id, since), worked, tuple((row.month, int(row.krw)) for row in months))
 
 
 async def page(

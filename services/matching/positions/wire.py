@@ -70,6 +70,6 @@ def _problem(fix: FixBody) -> str | None:
         return "accuracy_m: must be a finite number from 0"
     if fix.observed_at.tzinfo is None or fix.received_at.tzinfo is None:
         return "observed_at, received_at: need a zone"
-    if not (0 < len(fix.citizen_id) <= 200 and 1 <= fix.consent_epoch < 1 << 31):
+    if not (0 < len(fix.citizen_id) <= 200 and "\0" not in fix.citizen_id and 1 <= fix.consent_epoch < 1 << 31):
         return "citizen_id, consent_epoch: out of range"
     return None

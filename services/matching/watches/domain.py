@@ -60,12 +60,13 @@ def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:
     """The end of the quiet hours that `now` is in, or None. Their start is inside, their end is not."""
     if quiet is None or quiet.starts == quiet.ends:
         return None
+    starts, ends = (hour.replace(tzinfo=None) for hour in (quiet.starts, quiet.ends))
     local = now.astimezone(SEOUL)
     clock = local.timetz().replace(tzinfo=None)
-    if not _within(clock, quiet.starts, quiet.ends):
+    if not _within(clock, starts, ends):
         return None
-    end = datetime.combine(local.date(), quiet.ends, SEOUL)
-    return end if clock < quiet.ends else end + timedelta(days=1)
+    end = datetime.combine(local.date(), ends, SEOUL)
+    return end if clock < ends else end + timedelta(days=1)
 
 
 def _within(clock: time, starts: time, ends: time) -> bool:

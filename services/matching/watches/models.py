@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from shared.contracts import Watch
 from shared.contracts.base import Kind, Slug, Window
 from shared.contracts.posting import MAX_RADIUS_M
 from shared.contracts.watch import QuietHours, WeeklyWindow
-from shared.web.bodies import Body
+from shared.web.bodies import Body, Moment
 
+
+def _local(value: time) -> time:
+    if value.tzinfo is not None:
+        raise PydanticCustomError("local-time", "hours are those of Asia/Seoul: 21:00, without an offset")
+    return value
+
+
+Hour = Annotated[time, AfterValidator(_local)]
 Channel = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class WindowBody(Body):
+    """When one is free, once."""
+
+    starts_at: Moment
+    ends_at: Moment
+
+    @model_validator(mode="after")
+    def is_forward(self) -> Self:
+        if self.ends_at <= self.starts_at:
+            raise ValueError("a window ends after it starts")
+        return self
+
+
+class WeeklyBody(Body):
+    """When one is free every week, in Asia/Seoul; an end at or before the start is the next day's."""
+
+    weekday: int = Field(ge=0, le=6, description="0 is Monday")
+    starts: Hour
+    ends: Hour
+
+
+class QuietBody(Body):
+    """Daily hours in Asia/Seoul in which nothing is told; may span midnight."""
+
+    starts: Hour
+    ends: Hour
 
 
 class WatchBody(Body):
@@ -27,18 +64,11 @@ class WatchBody(Body):
         None, ge=50, le=MAX_RADIUS_M, description="metres, at most this far; null: as far as each posting reaches"
     )
     birth_year: int | None = Field(None, ge=1900, le=2100)
-    windows: Annotated[tuple[Window, ...], Field(max_length=50)] = ()
-    weekly: Annotated[tuple[WeeklyWindow, ...], Field(max_length=50)] = ()
-    quiet: QuietHours | None = None
+    windows: Annotated[tuple[WindowBody, ...], Field(max_length=50)] = ()
+    weekly: Annotated[tuple[WeeklyBody, ...], Field(max_length=50)] = ()
+    quiet: QuietBody | None = None
     muted_channels: Annotated[tuple[Channel, ...], Field(max_length=200)] = ()
     muted_postings: Annotated[tuple[UUID, ...], Field(max_length=500)] = ()
-
-    @model_validator(mode="after")
-    def windows_are_forward(self) -> Self:
-        for window in self.windows:
-            if window.ends_at <= window.starts_at:
-                raise ValueError("a window ends after it starts")
-        return self
 
 
 class WatchView(BaseModel):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from services.matching.alerts import store
+from services.matching.consent import store as consents
 from services.matching.stream.wakeups import digest
 from shared import telemetry
 from shared.contracts import Alert, Posting
@@ -16,8 +17,10 @@ POSTING_FIELDS = {"id", "version", "status", "closed_because", "headline", "star
 
 async def on_alerts(alerts: Sequence[Alert], unit: Unit) -> None:
     """Write what is new and still true, and wake its citizens' streams."""
+    await store.in_order(unit.tx, {alert.citizen_id for alert in alerts})
     body = json.dumps([alert.model_dump(mode="json") for alert in alerts])
     written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now)
+    await consents.record_uses(unit.tx, [row.citizen_id for row in written], "used", "alert", unit.now)
     await store.notify(unit.tx, sorted({digest(row.citizen_id) for row in written if row.state == "open"}))
     telemetry.INBOX_WRITTEN.labels("told").inc(len(written))
     telemetry.INBOX_WRITTEN.labels("known_or_over").inc(len(alerts) - len(written))
@@ -25,6 +28,7 @@ async def on_alerts(alerts: Sequence[Alert], unit: Unit) -> None:
 
 async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
     """Every alert about a posting follows it: 마감 when it closes, 수정됨 when it is edited."""
+    await store.in_order(unit.tx)
     touched: set[str] = set()
     for posting in postings:
         values = {

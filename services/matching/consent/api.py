@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, StringConstraints
 
 from services.matching.alerts import store as inbox
@@ -16,6 +20,7 @@ from services.matching.index import store as index
 from services.matching.parts import UseParts
 from services.matching.watches.handlers import watch_changed
 from shared.auth import Citizen
+from shared.clock import SEOUL
 from shared.contracts.location import LOCATIONS
 from shared.messaging.partitions import partition_of
 from shared.web.bodies import Body
@@ -23,6 +28,9 @@ from shared.web.idempotency import IdempotencyKey, once
 from shared.web.problems import not_found
 
 router = APIRouter(tags=["동의 consent"])
+
+CSV = "text/csv"
+MOST_RECORDS = 500
 
 
 class Grant(Body):
@@ -120,7 +128,30 @@ async def withdraw_consent(purpose: Purpose, citizen: Citizen, parts: UseParts) 
     )
 
 
-@router.get("/location-records", summary="내 위치 이용 기록 What was done with my location (위치정보법 §16②)")
-async def list_location_records(citizen: Citizen, parts: UseParts) -> list[UseRecord]:
+@router.get("/location-records", response_model=list[UseRecord], responses={200: {"content": {CSV: {}}}},
+            summary="내 위치 이용 기록 What was done with my location (위치정보법 §16②)")  # fmt: skip
+async def list_location_records(
+    citizen: Citizen, parts: UseParts, format: Annotated[Literal["json", "csv"] | None, Query()] = None,
+    accept: Annotated[str, Header()] = "",
+) -> Response:  # fmt: skip
+    """The newest 500; as CSV (`format=csv`, or `Accept: text/csv`) all that is kept, to be downloaded."""
+    as_csv = format == "csv" or (format is None and CSV in accept)
     async with parts.database.transaction() as tx:
-        return [UseRecord.model_validate(row._asdict()) for row in await store.records_of(tx, citizen.subject)]
+        rows = await store.records_of(tx, citizen.subject, None if as_csv else MOST_RECORDS)
+    records = [UseRecord.model_validate(row._asdict()) for row in rows]
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if not as_csv:
+        return JSONResponse([record.model_dump(mode="json") for record in records], headers=headers)
+    headers["Content-Disposition"] = 'attachment; filename="location-records.csv"'
+    return Response(_csv(records), media_type=f"{CSV}; charset=utf-8", headers=headers)
+
+
+def _csv(records: Sequence[UseRecord]) -> str:
+    """RFC 4180, with the mark by which spreadsheets know UTF-8; times in Asia/Seoul, with their offset."""
+    written = io.StringIO(newline="")
+    table = csv.writer(written)
+    table.writerow(UseRecord.model_fields)
+    for record in records:
+        values = record.model_dump().values()
+        table.writerow(v.astimezone(SEOUL).isoformat() if isinstance(v, datetime) else v for v in values)
+    return "\ufeff" + written.getvalue()

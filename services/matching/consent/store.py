@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,9 +31,15 @@ _RECORD = text(
     "VALUES (:citizen, :act, :how, date_trunc('hour', CAST(:now AS timestamptz)), :times, :now, :now) "
     "ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at"
 )
+_RECORD_MANY = text(
+    "INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at) "
+    "SELECT citizen, :act, :how, date_trunc('hour', CAST(:now AS timestamptz)), count(*), :now, :now "
+    "FROM unnest(CAST(:citizens AS text[])) AS citizen GROUP BY citizen ORDER BY citizen "
+    "ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at"
+)
 _RECORDS = text(
     "SELECT act, how, hour, times, first_at, last_at FROM location_record WHERE citizen_id = :citizen "
-    "ORDER BY hour DESC, act LIMIT 500"
+    "ORDER BY hour DESC, act, how LIMIT :limit"
 )
 _FORGET = text("DELETE FROM location_record WHERE hour < :before")
 _LAZILY = text("SET LOCAL synchronous_commit = off")
@@ -84,8 +91,14 @@ async def record_use(tx: AsyncConnection, citizen_id: str, act: str, how: str, t
     await tx.execute(_RECORD, {"citizen": citizen_id, "act": act, "how": how, "times": times, "now": now})
 
 
-async def records_of(tx: AsyncConnection, citizen_id: str) -> list[Row[Any]]:
-    return list(await tx.execute(_RECORDS, {"citizen": citizen_id}))
+async def record_uses(tx: AsyncConnection, citizens: Sequence[str], act: str, how: str, now: datetime) -> None:
+    """As record_use, once for each time a citizen is named."""
+    if citizens:
+        await tx.execute(_RECORD_MANY, {"citizens": list(citizens), "act": act, "how": how, "now": now})
+
+
+async def records_of(tx: AsyncConnection, citizen_id: str, limit: int | None = None) -> list[Row[Any]]:
+    return list(await tx.execute(_RECORDS, {"citizen": citizen_id, "limit": limit}))
 
 
 async def forget_records(tx: AsyncConnection, now: datetime, kept_days: int) -> None:

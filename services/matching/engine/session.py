@@ -19,6 +19,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 from services.matching.alerts.publisher import AlertPublisher
 from services.matching.engine import kernel, replay
 from services.matching.engine.engine import Engine, Match, Rules
+from services.matching.engine.erasure import Erasure
 from services.matching.engine.shares import Shares
 from services.matching.engine.state import to_ms
 from services.matching.index import store
@@ -69,6 +70,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._state = kafka.consumer(self._settings.kafka_url, group=None, max_records=5_000)
         self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
         self._alerts = AlertPublisher(self._engine, self._producer, self._district, self._clock)
+        self._erasure = Erasure(self._settings.kafka_url, self._fixes)
         try:
             await self._producer.start()
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
@@ -184,6 +186,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             if count := int((outcome == code).sum()):
                 telemetry.FIXES.labels(name).inc(count)
         self._shares.moved(decoded.fixes, outcome)
+        self._erasure.refused(decoded.fixes.partitions, outcome)
         await self._alerts.publish(matches, decoded.received_at)
 
     async def _take_state(self) -> None:
@@ -214,6 +217,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         if isinstance(event, Watch):
             if not event.located:
                 self._shares.withdrawn(partition, event.citizen_id)
+                self._erasure.withdrawn(event, partition, now)
             return self._engine.put_watch(event, partition, now, look=look)
         return []
 
@@ -230,7 +234,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _keep_index(self) -> None:
         """Write what changed to Redis at once; look every so often whether it is all still there."""
         while not self._stopping.is_set():
+            covered = await self._erasure.covered()
             await self._shares.write(self._owned, to_ms(self._clock()), self._engine)
+            await self._erasure.erase(covered)
             telemetry.INDEX_SIZE.labels("postings").set(self._engine.postings.table.size)
             telemetry.INDEX_SIZE.labels("cells").set(self._engine.postings.cells.size)
             telemetry.INDEX_SIZE.labels("citizens").set(self._engine.citizens.table.size)

@@ -56,8 +56,10 @@ def build_publisher(
             yield
         await database.close()
 
-    checks = {"database": database_answers, "outbox": outbox_flows}
-    app = create_app(service, settings, routers=routers, checks=checks, lifespan=lifespan, description=description)
+    checks, watched = {"database": database_answers}, {"outbox": outbox_flows}
+    app = create_app(
+        service, settings, routers=routers, checks=checks, watched=watched, lifespan=lifespan, description=description
+    )
     app.state.verifier = Verifier(settings)
     app.state.parts = Parts(database, clock)
     return app

@@ -62,12 +62,13 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         await redis.aclose()
         await database.close()
 
-    checks = {"database": database_answers, "redis": redis_answers, "outbox": outbox_flows}
+    checks, watched = {"database": database_answers}, {"redis": redis_answers, "outbox": outbox_flows}
     app = create_app(
         "matching",
         settings,
         routers=ROUTERS,
         checks=checks,
+        watched=watched,
         lifespan=lifespan,
         description=ABOUT,
     )

@@ -28,10 +28,15 @@ def create_app(
     *,
     routers: Sequence[APIRouter] = (),
     checks: Mapping[str, Check] | None = None,
+    watched: Mapping[str, Check] | None = None,
     lifespan: Lifespan | None = None,
     description: str = "",
 ) -> FastAPI:
-    """`checks` name what the service needs; each returns None or one sentence, and /readyz tells them all."""
+    """`checks` name what the service cannot do without; each returns None or one sentence, and /readyz tells them all.
+
+    `watched` are told there too, as degraded, and fail nothing: a gateway that routes by readiness must not refuse what
+    the service can still take – an edit that waits in the outbox until Kafka is back.
+    """
 
     @asynccontextmanager
     async def whole_life(app: FastAPI) -> AsyncIterator[None]:
@@ -60,12 +65,12 @@ def create_app(
     problems.install(app)
     for router in routers:
         app.include_router(router)
-    app.include_router(_health(service, checks or {}))
+    app.include_router(_health(service, checks or {}, watched or {}))
     app.add_middleware(Observed, service=service)
     return app
 
 
-def _health(service: str, checks: Mapping[str, Check]) -> APIRouter:
+def _health(service: str, checks: Mapping[str, Check], watched: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     ready_gauge = telemetry.READY.labels(service)
 
@@ -82,7 +87,9 @@ def _health(service: str, checks: Mapping[str, Check]) -> APIRouter:
     async def readyz() -> Response:
         found = await find()
         ready = all(problem is None for problem in found.values())
-        body = {"ready": ready, "checks": {name: problem or "ok" for name, problem in found.items()}}
+        degraded = {name: problem for name, check in watched.items() if (problem := await _told(check)) is not None}
+        told = {name: problem or "ok" for name, problem in found.items()}
+        body = {"ready": ready, "checks": told, **({"degraded": degraded} if degraded else {})}
         return JSONResponse(body, 200 if ready else 503)
 
     @router.get("/metrics")

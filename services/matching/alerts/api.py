@@ -11,6 +11,7 @@ from services.matching.alerts import store
 from services.matching.alerts.domain import preferred
 from services.matching.alerts.models import InboxItem, Marking, WhyView
 from services.matching.parts import UseParts
+from services.matching.stream.wakeups import digest
 from services.matching.watches import store as watches
 from shared.auth import Citizen
 from shared.web.paging import Cursor, Limit, Page, decode_cursor, page_of
@@ -32,6 +33,7 @@ async def list_inbox(citizen: Citizen, parts: UseParts, limit: Limit = 50, curso
 async def mark_item(alert_id: UUID, marking: Marking, citizen: Citizen, parts: UseParts) -> InboxItem:
     async with parts.database.transaction() as tx:
         row = await store.mark_read(tx, citizen.subject, alert_id, marking.read, parts.clock())
+        await store.notify(tx, [digest(citizen.subject)])  # the citizen's other screens
     if row is None:
         raise not_found("alert")
     return InboxItem.of(row)

@@ -1,13 +1,16 @@
 """Every SQL statement about the inbox. An alert is told once because its id is the key; a row that changes takes the
 next number of `inbox_change`, by which live streams go on where they were.
 
+Who writes for a citizen first takes the lock of the citizen's shard (`in_order`), so that of one citizen's rows a higher
+number is never visible before a lower one: a stream that has seen number n has seen all that n will ever have before it.
+
 A posting's row is locked (share) while alerts about it are written and (update) while it changes, so that of an alert
 and a closing at the same time the second always sees the first (M5).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +18,15 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.contracts.alert import ALERTS
+from shared.messaging.partitions import partition_of
+
+SHARDS = ALERTS.partitions
+_IN_ORDER = text("SELECT pg_advisory_xact_lock(1768841839, shard) FROM unnest(CAST(:shards AS int[])) AS shard")
 _LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR SHARE")
 
 # What is known of the posting by now decides what is told: nothing if it is over, its newest words if it was edited.
+# An alert made under settings from before the consent in force is of a consent that was withdrawn (M9).
 _ADD = text("""
     INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline,
         distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version)
@@ -37,6 +46,8 @@ _ADD = text("""
     LEFT JOIN posting p ON p.id = a.posting_id
     CROSS JOIN LATERAL (SELECT coalesce(p.version > a.posting_version, false) AS newer) n
     WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
+        AND (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
+            WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0)
     ON CONFLICT (id) DO NOTHING
     RETURNING citizen_id, state
 """)
@@ -78,7 +89,7 @@ _PAGE = text(
 )
 _SINCE = text(
     f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants
-    "AND (change > :change OR changed_at > :lately) ORDER BY change LIMIT 500"
+    "AND change > :change ORDER BY change LIMIT :limit"
 )
 _READ = text(
     f"UPDATE inbox_item SET read_at = CASE WHEN :read THEN coalesce(read_at, :now) END, changed_at = :now, "  # noqa: S608 - constants
@@ -90,6 +101,12 @@ _ONE = text(
 )
 _LAST_CHANGE = text("SELECT coalesce(max(change), 0) FROM inbox_item WHERE citizen_id = :citizen")
 _NOTIFY = text("SELECT pg_notify('inbox', :citizens)")
+
+
+async def in_order(tx: AsyncConnection, citizens: Iterable[str] | None = None) -> None:
+    """Before anything else in a transaction that changes rows of these citizens, or (None) of anybody."""
+    shards = range(SHARDS) if citizens is None else {partition_of(citizen, SHARDS) for citizen in citizens}
+    await tx.execute(_IN_ORDER, {"shards": sorted(shards)})
 
 
 async def add(tx: AsyncConnection, alerts_json: str, posting_ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
@@ -114,10 +131,12 @@ async def update_items(tx: AsyncConnection, values: dict[str, Any]) -> list[str]
 
 async def release_due(tx: AsyncConnection, now: datetime) -> list[str]:
     """Deferred alerts whose time has come: told if still true, else dropped. Whose they are."""
+    await in_order(tx)
     return list((await tx.execute(_RELEASE, {"now": now})).scalars())
 
 
 async def erase_pending(tx: AsyncConnection, citizen_id: str) -> int:
+    await in_order(tx, [citizen_id])  # an alert that is being written is waited for, then erased too
     return int((await tx.execute(_ERASE_PENDING, {"citizen": citizen_id})).rowcount)
 
 
@@ -126,12 +145,13 @@ async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID
     return list(await tx.execute(_PAGE, {"citizen": citizen_id, "at": at, "id": id_, "limit": limit + 1}))
 
 
-async def since(tx: AsyncConnection, citizen_id: str, change: int, lately: datetime) -> list[Row[Any]]:
-    """What changed after number `change`, and again what changed `lately`: numbers may become visible out of order."""
-    return list(await tx.execute(_SINCE, {"citizen": citizen_id, "change": change, "lately": lately}))
+async def since(tx: AsyncConnection, citizen_id: str, change: int, limit: int) -> list[Row[Any]]:
+    """What changed after number `change`, oldest first."""
+    return list(await tx.execute(_SINCE, {"citizen": citizen_id, "change": change, "limit": limit}))
 
 
 async def mark_read(tx: AsyncConnection, citizen_id: str, id_: UUID, read: bool, now: datetime) -> Row[Any] | None:
+    await in_order(tx, [citizen_id])
     return (await tx.execute(_READ, {"citizen": citizen_id, "id": id_, "read": read, "now": now})).first()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
@@ -21,8 +20,7 @@ from shared.web.problems import Problem, invalid
 
 router = APIRouter(prefix="/stream", tags=["실시간 stream"])
 
-LATELY = timedelta(seconds=20)
-REMEMBERED = 2_000
+AT_ONCE = 500
 
 
 @router.get("", summary="실시간 알림 Live alerts (text/event-stream)", response_class=EventSourceResponse)
@@ -54,38 +52,19 @@ async def _events(parts: Parts, citizen_id: str, after: int | None) -> AsyncIter
     telemetry.STREAMS_OPEN.inc()
     try:
         with parts.wakeups.waiting(citizen_id) as changed:
-            cursor = _Cursor(after if after is not None else await _now(parts, citizen_id), resumed=after is not None)
-            yield ServerSentEvent(event="hello", id=str(cursor.change), data="{}", retry=2_000)
+            seen = after if after is not None else await _now(parts, citizen_id)
+            yield ServerSentEvent(event="hello", id=str(seen), data="{}", retry=2_000)
             while True:
                 changed.clear()
-                for row in cursor.fresh(await _read(parts, citizen_id, cursor.change)):
-                    yield ServerSentEvent(
-                        event="alert", id=str(cursor.change), data=InboxItem.of(row).model_dump_json()
-                    )
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(changed.wait(), parts.settings.stream_heartbeat_s)
+                rows = await _read(parts, citizen_id, seen)
+                for row in rows:
+                    seen = row.change
+                    yield ServerSentEvent(event="alert", id=str(seen), data=InboxItem.of(row).model_dump_json())
+                if len(rows) < AT_ONCE:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(changed.wait(), parts.settings.stream_heartbeat_s)
     finally:
         telemetry.STREAMS_OPEN.dec()
-
-
-class _Cursor:
-    """Where a stream is. A change with a lower number may become visible later, so recent ones are read twice."""
-
-    def __init__(self, change: int, *, resumed: bool) -> None:
-        self.change, self._first, self._sent = change, change, dict[int, None]()
-        self._resumed = resumed
-
-    def fresh(self, rows: list[Row[Any]]) -> list[Row[Any]]:
-        return [row for row in rows if self._take(row.change)]
-
-    def _take(self, change: int) -> bool:
-        if change in self._sent or change <= self._first:
-            return False
-        self._sent[change] = None
-        if len(self._sent) > REMEMBERED:
-            del self._sent[next(iter(self._sent))]
-        self.change = max(self.change, change)
-        return True
 
 
 async def _now(parts: Parts, citizen_id: str) -> int:
@@ -95,4 +74,4 @@ async def _now(parts: Parts, citizen_id: str) -> int:
 
 async def _read(parts: Parts, citizen_id: str, change: int) -> list[Row[Any]]:
     async with parts.database.transaction() as tx:
-        return await store.since(tx, citizen_id, change, parts.clock() - LATELY)
+        return await store.since(tx, citizen_id, change, AT_ONCE)

@@ -144,7 +144,7 @@ async def test_what_is_not_there_is_not_found(desk: Desk) -> None:
     problem(await desk.http.delete(f"{desk.service.path}/{missing}"), 405, "method-not-allowed")
 
 
-async def test_it_is_alive_but_not_ready_while_its_events_do_not_flow(desk: Desk) -> None:
+async def test_it_is_ready_but_degraded_while_its_events_do_not_flow(desk: Desk) -> None:
     assert (await desk.http.get("/healthz")).text == "ok"
     answer: dict[str, Any] = await until(lambda: _degraded(desk), what="the outbox's fault is told")
     assert (answer["ready"], answer["checks"]) == (True, {"database": "ok"})

@@ -52,7 +52,8 @@ class Stage:
     async def _is_known(self, opened: Opened) -> bool:
         lat, lon = opened.offer.at
         path = "/api/matching/nearby"
-        answer = await self._api.call("GET", path, self._scout, lat=lat, lon=lon, radius_m=50)
+        scout = f"{self._scout}-{opened.id[:4]}"  # one alone would ask from too many places (M10)
+        answer = await self._api.call("GET", path, scout, lat=lat, lon=lon, radius_m=50)
         return any(item["posting"]["id"] == opened.id for item in answer["items"])
 
     async def welcome(self, people: list[Person]) -> None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, StringConstraints
 from services.matching.alerts import store as inbox
 from services.matching.consent import domain, store
 from services.matching.consent.domain import Consent, Purpose
+from services.matching.index import origins
 from services.matching.index import store as index
 from services.matching.parts import UseParts
 from services.matching.watches.handlers import watch_changed
@@ -119,6 +120,7 @@ async def withdraw_consent(purpose: Purpose, citizen: Citizen, parts: UseParts) 
                 await watch_changed(tx, citizen.subject, after, now)
             await store.note(tx, receipt_id, after, "withdrawn", now, erased)
     if purpose == "location":
+        await origins.forget(parts.redis, citizen.subject)
         partition = partition_of(citizen.subject, LOCATIONS.partitions)
         erased["positions"] = await index.forget_citizen(
             parts.redis, partition, citizen.subject, int(now.timestamp() * 1000)

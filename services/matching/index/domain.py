@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.contracts import Posting
+from shared.contracts.alert import distance_bucket_m
 from shared.contracts.base import Kind
 from shared.geo import District, covering_circle, geohash_of, haversine_m
 
@@ -65,6 +66,16 @@ def near(
         elif here is not None and {here.code, here.old_code} & set(posting.where.dongs):
             found.append(Near(posting, None, None, None, here.name))
     return sorted(found, key=lambda n: (n.distance_m is None, n.distance_m or 0.0, str(n.posting.id)))
+
+
+def shown_m(near: Near, lat: float, lon: float, radius_m: float) -> int | None:
+    """The bucket that is shown: from the origin rounded to about 11 m, so that a finer one tells nothing more; never
+    beyond the radius asked for.
+    """
+    if near.lat is None or near.lon is None:
+        return None
+    distance_m = haversine_m(round(lat, 4), round(lon, 4), near.lat, near.lon)
+    return min(distance_bucket_m(distance_m), distance_bucket_m(radius_m))
 
 
 def dong_name(posting: Posting, district: District) -> str | None:

@@ -16,13 +16,14 @@ from services.jobs.postings.api import router as postings
 from services.jobs.rules.api import router as rules
 from services.jobs.settings import Settings
 from services.jobs.shifts.api import router as shifts
+from services.jobs.trust.api import router as trust
 from services.jobs.work.api import router as work
 from shared import runtime
 from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
 from shared.web import serve
 
-ROUTERS = (postings, claims, work, rules, drafts, shifts)
+ROUTERS = (postings, claims, work, trust, rules, drafts, shifts)
 LOCAL_SECRET = "development-only"  # noqa: S105 - the value that production refuses
 
 

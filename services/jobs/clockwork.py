@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.parts import JobsParts
 from services.jobs.postings.handlers import remind_posters
+from services.jobs.trust.handlers import reveal_due
 from services.jobs.work.handlers import note_no_shows
 
 log = structlog.get_logger()
 
 Chore = Callable[[AsyncConnection, JobsParts], Awaitable[int]]
-CHORES: tuple[Chore, ...] = (remind_posters, note_no_shows)
+CHORES: tuple[Chore, ...] = (remind_posters, note_no_shows, reveal_due)
 
 
 async def do_chores(parts: JobsParts) -> int:

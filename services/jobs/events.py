@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.postings.domain import JobPosting
+from services.jobs.trust.projection import project
 from shared.contracts import EVENT_BY_TYPE, Event
 from shared.contracts.job import PostingNews, PostingNoticed
 from shared.messaging.envelope import body_of, headers_of
@@ -35,6 +36,7 @@ async def tell(tx: AsyncConnection, event: Event, now: datetime) -> UUID:
         "topic": event.TOPIC, "headers": json.dumps(headers),
     }  # fmt: skip
     await tx.execute(_TELL, values)
+    await project(tx, event)
     return event_id
 
 

@@ -55,8 +55,9 @@ class Shift:
             assert answer.status_code == 200, answer.text
 
     async def work(self, minutes: int = 120) -> None:
-        """Come at the start, leave at the end, agree."""
-        with self.jobs.clock.at(self.posting["starts_at"]):
+        """Come a minute before the start, leave at the end, agree."""
+        before = datetime.fromisoformat(self.posting["starts_at"]) - timedelta(minutes=1)
+        with self.jobs.clock.at(before.isoformat()):
             assert (await self.act("check-in", {"code": await self.code()})).status_code == 200
         with self.jobs.clock.at(self.posting["ends_at"]):
             assert (await self.act("check-out", {"code": await self.code()})).status_code == 200

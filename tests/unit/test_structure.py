@@ -30,6 +30,8 @@ PUBLIC = {
     ("jobs", "GET", "/postings/{posting_id}"),
     ("jobs", "GET", "/rules"),
     ("jobs", "GET", "/rules/categories"),
+    ("jobs", "GET", "/profile-keys"),
+    ("jobs", "POST", "/profile-summaries/check"),
     ("spaces", "GET", "/spaces"),
     ("spaces", "GET", "/spaces/{space_id}"),
     ("notices", "GET", "/notices"),

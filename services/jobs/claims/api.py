@@ -12,6 +12,7 @@ from services.jobs.claims import domain, store
 from services.jobs.claims.domain import Claim, NoPlace, Worker
 from services.jobs.claims.handlers import (
     alternatives_to,
+    applicant,
     approve,
     claim_place,
     drop_claim,
@@ -142,7 +143,7 @@ async def list_applicants(posting_id: UUID, officer: Officer, parts: UseJobs) ->
     async with parts.database.transaction() as tx:
         await desk.take(tx, posting_id, officer)
         claims = await store.of_posting(tx, posting_id)
-        return [Applicant.of(claim, await store.worker_of(tx, claim.citizen_id)) for claim in claims]
+        return [await applicant(tx, claim, parts) for claim in claims]
 
 
 @router.post("/claims/{claim_id}/approve", response_model=Applicant, summary="승인 Give an applicant the place")
@@ -153,8 +154,7 @@ async def post_approve(claim_id: UUID, officer: Officer, key: IdempotencyKey, pa
             return kept.response
         claim, posting = await institutions_claim(kept.tx, claim_id, officer)
         after = await approve(kept.tx, claim, posting, parts)
-        worker = await store.worker_of(kept.tx, after.citizen_id)
-        return await kept.answer(200, Applicant.of(after, worker))
+        return await kept.answer(200, await applicant(kept.tx, after, parts))
 
 
 @router.post("/claims/{claim_id}/decline", response_model=Applicant, summary="반려 Decline, with the reason")
@@ -169,7 +169,7 @@ async def post_decline(
         domain.expect(claim, "pending", "waiting")
         after = domain.moved(claim, "declined", parts.clock(), body.reason)
         await keep(kept.tx, after)
-        return await kept.answer(200, Applicant.of(after, await store.worker_of(kept.tx, after.citizen_id)))
+        return await kept.answer(200, await applicant(kept.tx, after, parts))
 
 
 async def _me(citizen: Citizen, parts: UseJobs) -> Worker:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.claims import domain, store
 from services.jobs.claims.domain import PLACED, Caps, Claim
-from services.jobs.claims.models import Alternative, ClaimBody
+from services.jobs.claims.models import Alternative, Applicant, ClaimBody
 from services.jobs.events import tell, tell_poster
 from services.jobs.parts import JobsParts
 from services.jobs.postings import domain as posts
@@ -17,6 +17,8 @@ from services.jobs.postings.domain import MOST_NOT_FOR, JobPosting
 from services.jobs.postings.handlers import desk
 from services.jobs.postings.store import postings, take_places, taken_of
 from services.jobs.settings import Settings
+from services.jobs.trust.domain import profile_of
+from services.jobs.trust.projection import facts_of
 from shared.contracts.posting import veiled
 from shared.rules import Conflict, Refused
 from shared.web.problems import not_found
@@ -164,3 +166,12 @@ async def alternatives_to(tx: AsyncConnection, posting_id: UUID, now: datetime) 
     rows = await store.nearest_open(tx, posting_id, place.lat, place.lon, now, ALTERNATIVES)
     found = [Alternative.of(row, place.lat, place.lon) for row in rows]
     return sorted(found, key=lambda a: a.distance_m)
+
+
+async def applicant(tx: AsyncConnection, claim: Claim, parts: JobsParts) -> Applicant:
+    """Who claims, as the officer sees them: a name and what they have earned."""
+    facts, settings = await facts_of(tx, claim.citizen_id), parts.settings
+    profile = profile_of(
+        facts, badge_jobs=settings.jobs_badge_jobs, badge_recommendations=settings.jobs_badge_recommendations
+    )
+    return Applicant.of(claim, await store.worker_of(tx, claim.citizen_id), profile)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from sqlalchemy import Row
 
 from services.jobs.claims.domain import Claim, Worker
+from services.jobs.trust.domain import Profile
 from shared.contracts.alert import distance_bucket_m
 from shared.contracts.job import ClaimState
 from shared.geo import haversine_m
@@ -80,11 +81,19 @@ class Applicant(BaseModel):
     citizen_minutes: int | None
     officer_minutes: int | None
     claimed_at: datetime
+    finished_jobs: int
+    hours: float
+    rehire_rate: float | None
+    punctuality: float | None
+    no_shows: int
+    tags: dict[str, int]
+    badges: tuple[str, ...]
 
     @classmethod
-    def of(cls, claim: Claim, worker: Worker) -> Applicant:
+    def of(cls, claim: Claim, worker: Worker, profile: Profile) -> Applicant:
         same = {name: getattr(claim, name) for name in cls.model_fields if hasattr(claim, name)}
-        return cls(**same, claim_id=claim.id, name=worker.name, claimed_at=claim.created_at)
+        earned = {name: getattr(profile, name) for name in cls.model_fields if name != "tags" and hasattr(profile, name)}
+        return cls(**same, **earned, claim_id=claim.id, name=worker.name, claimed_at=claim.created_at, tags=dict(profile.tags))
 
 
 class Alternative(BaseModel):

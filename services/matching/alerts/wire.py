@@ -5,6 +5,7 @@ The bytes are those of the contract (shared.contracts.Alert); tests/contract hol
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any
@@ -41,11 +42,22 @@ def fast_alert_id(citizen_id: str, posting_id: str, urgency_epoch: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+@dataclass(frozen=True)
+class _Fragment:
+    """What all alerts of one version of a posting have in common."""
+
+    version: int
+    posting_id: str
+    fields: bytes
+    dong: bytes
+    widest_m: int | None
+
+
 class AlertWriter:
     """Turns matches into records for `alerts.v1`. Holds one encoded fragment per posting."""
 
     def __init__(self) -> None:
-        self._fragments: dict[UUID, tuple[int, str, bytes]] = {}
+        self._fragments: dict[UUID, _Fragment] = {}
 
     def record(
         self,
@@ -59,36 +71,26 @@ class AlertWriter:
         made_at: bytes,
     ) -> Record:
         """(key, value, headers) of one alert."""
-        posting_id, fragment = self._fragment(posting)
-        id_ = fast_alert_id(watch.citizen_id, posting_id, posting.urgency_epoch)
+        common = self._fragments.get(posting.id)
+        if common is None or common.version != posting.version:
+            common = self._fragments[posting.id] = _fragment(posting, dong)
+        id_ = fast_alert_id(watch.citizen_id, common.posting_id, posting.urgency_epoch).encode()
         distance = b"null" if match.distance_m is None else b"%d" % distance_bucket_m(match.distance_m)
         quiet = quiet_until(watch.quiet, now) if watch.quiet is not None else None
+        deferred = b"null" if quiet is None else _encode(quiet.astimezone(UTC))
         body = b"".join((
-            b'{"id":"', id_.encode(), b'","citizen_id":', _encode(watch.citizen_id), fragment,
-            b',"distance_m":', distance, b',"dong":', _encode(dong), b',"why":', self._why(match, posting, watch, now),
-            b',"deferred_until":', _encode(quiet and quiet.astimezone(UTC)), b',"caused_at":', caused_at, b',"made_at":', made_at, b"}",
+            b'{"id":"', id_, b'","citizen_id":', _encode(watch.citizen_id), common.fields,
+            b',"distance_m":', distance, b',"dong":', common.dong, b',"why":', self._why(match, posting, watch, common.widest_m, now),
+            b',"deferred_until":', deferred, b',"caused_at":', caused_at, b',"made_at":', made_at, b"}",
         ))  # fmt: skip
-        headers = [*_FIXED_HEADERS, ("ce_id", id_.encode()), ("ce_time", made_at.strip(b'"'))]
+        headers = [*_FIXED_HEADERS, ("ce_id", id_), ("ce_time", made_at[1:-1])]
         return watch.citizen_id.encode(), body, headers
-
-    def _fragment(self, posting: Posting) -> tuple[str, bytes]:
-        known = self._fragments.get(posting.id)
-        if known is None or known[0] != posting.version:
-            whole: dict[str, Any] = posting.model_dump(mode="json", include=set(_SHARED))
-            fields = {
-                "posting_id": str(posting.id),
-                "posting_version": posting.version,
-                **{name: whole[name] for name in _SHARED},
-            }
-            known = posting.version, str(posting.id), b"," + _encode(fields)[1:-1]
-            self._fragments[posting.id] = known
-        return known[1], known[2]
 
     def forget(self, posting_id: UUID) -> None:
         self._fragments.pop(posting_id, None)
 
-    def _why(self, match: Match, posting: Posting, watch: Watch, now: datetime) -> bytes:
-        reach_m = None if match.distance_m is None else _reach_m(posting, watch, now)
+    def _why(self, match: Match, posting: Posting, watch: Watch, widest_m: int | None, now: datetime) -> bytes:
+        reach_m = None if match.distance_m is None else _reach_m(posting, watch, widest_m, now)
         if not watch.interests and not (posting.kind == "job" and has_windows(watch)):
             by = b'"in_dong"' if reach_m is None else b'"within_radius","reach_m":%d' % reach_m
             return b'{"cause":"%s","watch_version":%d,"rule":%s}' % (match.cause.encode(), watch.version, by)
@@ -101,11 +103,17 @@ class AlertWriter:
         return _encode(why)
 
 
-def _reach_m(posting: Posting, watch: Watch, now: datetime) -> int | None:
+def _fragment(posting: Posting, dong: str | None) -> _Fragment:
+    whole: dict[str, Any] = posting.model_dump(mode="json", include=set(_SHARED))
+    fields = {"posting_id": str(posting.id), "posting_version": posting.version, **{n: whole[n] for n in _SHARED}}
+    widest_m = max((circle.radius_m for circle in posting.where.circles), default=None)
+    return _Fragment(posting.version, str(posting.id), b"," + _encode(fields)[1:-1], _encode(dong), widest_m)
+
+
+def _reach_m(posting: Posting, watch: Watch, widest_m: int | None, now: datetime) -> int | None:
     """The widest circle as it is now, at most the citizen's own radius: a setting, which tells no distance."""
-    if not posting.where.circles:
+    if widest_m is None:
         return None
-    widest_m = max(circle.radius_m for circle in posting.where.circles)
     if posting.widens is not None:
         widest_m = posting.widens.radius_m(widest_m, now)
     return min(widest_m, watch.radius_m or widest_m)

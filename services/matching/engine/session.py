@@ -7,6 +7,7 @@ before it takes a fix: watches from their compacted topic, what was alerted from
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -131,6 +132,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                     row, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.consent_epoch
                 ):
                     rows.append(row)
+        gc.collect()
+        gc.freeze()  # what was restored stays; only what comes after is worth a collector's look
         self._owned |= partitions
         log.info(
             "citizens_restored",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -33,6 +34,8 @@ class EngineWorker:
         self.progress = Progress(GROUP, stale_after_s=settings.stale_after_s)
         self.checks: dict[str, Check] = {"engine": self._flows}
         warm_up(self._district)
+        # The engine holds some million objects that live as long as it does: looked at in vain by every full collection.
+        gc.set_threshold(50_000, 20, 50)
 
     async def _flows(self) -> str | None:
         return self.progress.problem()

@@ -10,10 +10,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from services.matching.alerts.handlers import on_alerts, on_postings
 from services.matching.app import build
+from services.matching.parts import Parts
 from services.matching.settings import Settings
 from shared.contracts import Alert, Posting
 from shared.database import Database
@@ -33,6 +35,12 @@ class MatchingDesk:
     settings: Settings
     issuer: Issuer
     clock: SetClock
+    app: FastAPI
+
+    @property
+    def parts(self) -> Parts:
+        made: Parts = self.app.state.parts
+        return made
 
     def bearer(self, as_: str) -> dict[str, str]:
         return {"Authorization": f"Bearer {token(self.issuer, as_)}"}
@@ -99,5 +107,5 @@ async def open_matching(databases: Databases, issuer: Issuer, settings: Settings
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://matching") as http,
     ):
-        yield MatchingDesk(http, database, settings, issuer, clock)
+        yield MatchingDesk(http, database, settings, issuer, clock, app)
     await database.close()

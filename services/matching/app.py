@@ -14,6 +14,7 @@ from services.matching.index import store
 from services.matching.index.api import router as nearby
 from services.matching.parts import Parts
 from services.matching.positions.api import router as positions
+from services.matching.reach.api import router as reach
 from services.matching.settings import Settings
 from services.matching.stream.api import router as stream
 from services.matching.stream.wakeups import Wakeups
@@ -28,7 +29,7 @@ from shared.messaging.relay import Relay
 from shared.web import create_app, serve
 
 ABOUT = "알림: 걸어서 10분 안에 열린 것을 한 번만, 이유와 함께"
-ROUTERS = (consent, watch, positions, nearby, inbox, why, stream)
+ROUTERS = (consent, watch, positions, nearby, inbox, why, stream, reach)
 
 
 def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:

@@ -29,6 +29,7 @@ class Settings(PlatformSettings):
     watch_versions_kept_days: int = Field(
         90, ge=1, description="how long replaced settings are kept, so that an alert can say why it was made"
     )
+    reach_least: int = Field(5, ge=1, description="officers are told no count of citizens under this")
     nearby_origins: int = Field(
         20, ge=1, description="from how many places (cells of about 150 m) one person may ask `nearby` per window (M10)"
     )

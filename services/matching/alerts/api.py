@@ -10,9 +10,12 @@ from fastapi import APIRouter, Header, Response
 from services.matching.alerts import store
 from services.matching.alerts.domain import preferred
 from services.matching.alerts.models import InboxItem, Marking, WhyView
+from services.matching.consent import store as consents
 from services.matching.parts import UseParts
 from services.matching.stream.wakeups import digest
 from services.matching.watches import store as watches
+from services.matching.watches.domain import Told
+from services.matching.watches.handlers import mute
 from shared.auth import Citizen
 from shared.web.paging import Cursor, Limit, Page, decode_cursor, page_of
 from shared.web.problems import not_found
@@ -23,17 +26,27 @@ why_router = APIRouter(prefix="/alerts", tags=["알림함 inbox"])
 
 @router.get("", summary="내 알림함 My inbox")
 async def list_inbox(citizen: Citizen, parts: UseParts, limit: Limit = 50, cursor: Cursor = None) -> Page[InboxItem]:
-    after = decode_cursor(cursor)
+    after, now = decode_cursor(cursor), parts.clock()
     async with parts.database.transaction() as tx:
         rows = await store.page(tx, citizen.subject, after, limit)
+        times = await store.delivered(tx, citizen.subject, rows[:limit], now)
+        await consents.record_uses(tx, [citizen.subject] * times, "provided", "inbox", now)
     return page_of([InboxItem.of(row) for row in rows], limit, [(row.made_at, row.id) for row in rows])
 
 
-@router.patch("/{alert_id}", summary="읽음 표시 Mark as read or unread")
+@router.patch("/{alert_id}", summary="읽음·이용·끄기 Mark as read, as acted upon, or mute what it is about")
 async def mark_item(alert_id: UUID, marking: Marking, citizen: Citizen, parts: UseParts) -> InboxItem:
+    now = parts.clock()
     async with parts.database.transaction() as tx:
-        row = await store.mark_read(tx, citizen.subject, alert_id, marking.read, parts.clock())
-        await store.notify(tx, [digest(citizen.subject)])  # the citizen's other screens
+        await consents.lock_citizen(tx, citizen.subject)
+        row = await store.one(tx, citizen.subject, alert_id)
+        if row is None:
+            raise not_found("alert")
+        if marking.muted is not None:
+            await mute(tx, citizen.subject, marking.muted, Told(row.posting_id, row.kind, row.channel), now)
+        if marking.read is not None or marking.acted:
+            row = await store.mark(tx, citizen.subject, alert_id, now, read=marking.read, acted=bool(marking.acted))
+            await store.notify(tx, [digest(citizen.subject)])  # the citizen's other screens
     if row is None:
         raise not_found("alert")
     return InboxItem.of(row)

@@ -12,7 +12,9 @@ from shared import telemetry
 from shared.contracts import Alert, Posting
 from shared.messaging.consumer import Handlers, Unit
 
-POSTING_FIELDS = {"id", "version", "status", "closed_because", "headline", "starts_at", "ends_at", "expires_at", "link"}
+POSTING_FIELDS = {
+    "id", "version", "status", "closed_because", "headline", "starts_at", "ends_at", "expires_at", "link", "institution",
+}  # fmt: skip
 
 
 async def on_alerts(alerts: Sequence[Alert], unit: Unit) -> None:
@@ -34,6 +36,7 @@ async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
         values = {
             **posting.model_dump(include=POSTING_FIELDS),
             "shows": posting.shows.model_dump_json(), "because": posting.closed_because, "now": unit.now,
+            "channel": posting.audience.channel,
         }  # fmt: skip
         if not await store.put_posting(unit.tx, values):
             continue

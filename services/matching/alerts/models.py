@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 from sqlalchemy import Row
 
 from services.matching.alerts.domain import Language, Made, explain
+from services.matching.watches.domain import Muted
 from shared.contracts.alert import Cause, Rule, Why
 from shared.contracts.base import Kind
 from shared.contracts.posting import Shows
@@ -48,9 +49,19 @@ class InboxItem(BaseModel):
 
 
 class Marking(Body):
-    """What a citizen may change of an alert."""
+    """What a citizen may say of an alert: read or not, acted upon (its link was followed), or not of this kind again."""
 
-    read: YesNo
+    read: YesNo | None = None
+    acted: Literal[True] | None = None
+    muted: Muted | None = None
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        if self.read is None and self.acted is None and self.muted is None:
+            raise ValueError("one of read, acted, muted is needed")
+        if self.acted and self.read is False:
+            raise ValueError("what was acted upon was read")
+        return self
 
 
 class WhyView(BaseModel):

@@ -52,11 +52,12 @@ _ADD = text("""
     RETURNING citizen_id, state
 """)
 _PUT_POSTING = text("""
-    INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link)
-    VALUES (:id, :version, :status, :closed_because, :headline, :starts_at, :ends_at, :expires_at, CAST(:shows AS jsonb), :link)
+    INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel)
+    VALUES (:id, :version, :status, :closed_because, :headline, :starts_at, :ends_at, :expires_at, CAST(:shows AS jsonb), :link,
+        :institution, :channel)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, closed_because = excluded.closed_because,
         headline = excluded.headline, starts_at = excluded.starts_at, ends_at = excluded.ends_at, expires_at = excluded.expires_at,
-        shows = excluded.shows, link = excluded.link
+        shows = excluded.shows, link = excluded.link, institution = excluded.institution, channel = excluded.channel
     WHERE posting.version < excluded.version
     RETURNING id
 """)
@@ -78,10 +79,12 @@ _RELEASE = text("""
     UPDATE inbox_item i SET state = 'open', told_at = :now, change = nextval('inbox_change'), changed_at = :now
     FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.citizen_id
 """)
-_ERASE_PENDING = text("DELETE FROM inbox_item WHERE citizen_id = :citizen AND state = 'deferred'")
+_ERASE_PENDING = text(
+    "DELETE FROM inbox_item WHERE citizen_id = :citizen AND (state = 'deferred' OR delivered_at IS NULL)"
+)
 _COLUMNS = (
     "id, change, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline, distance_m, dong, starts_at, ends_at, "
-    "expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at"
+    "expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at, delivered_at"
 )
 _PAGE = text(
     f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants
@@ -91,13 +94,18 @@ _SINCE = text(
     f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants
     "AND change > :change ORDER BY change LIMIT :limit"
 )
-_READ = text(
-    f"UPDATE inbox_item SET read_at = CASE WHEN :read THEN coalesce(read_at, :now) END, changed_at = :now, "  # noqa: S608 - constants
-    f"change = nextval('inbox_change') WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred' RETURNING {_COLUMNS}"
+_MARK = text(
+    "UPDATE inbox_item SET read_at = CASE WHEN :opens THEN coalesce(read_at, :now) WHEN NOT :unread THEN read_at END, "  # noqa: S608 - constants
+    "opened_at = CASE WHEN :opens THEN coalesce(opened_at, :now) ELSE opened_at END, delivered_at = coalesce(delivered_at, :now), "
+    "acted_at = CASE WHEN :acted THEN coalesce(acted_at, :now) ELSE acted_at END, changed_at = :now, change = nextval('inbox_change') "
+    f"WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred' RETURNING {_COLUMNS}"
+)
+_DELIVERED = text(
+    "UPDATE inbox_item SET delivered_at = :now WHERE id = ANY(CAST(:ids AS uuid[])) AND delivered_at IS NULL RETURNING citizen_id"
 )
 _ONE = text(
-    f"SELECT {_COLUMNS}, made_of_version FROM inbox_item "  # noqa: S608 - constants
-    "WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred'"
+    f"SELECT {_COLUMNS}, made_of_version, (SELECT channel FROM posting p WHERE p.id = posting_id) AS channel "  # noqa: S608 - constants
+    "FROM inbox_item WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred'"
 )
 _LAST_CHANGE = text("SELECT coalesce(max(change), 0) FROM inbox_item WHERE citizen_id = :citizen")
 _NOTIFY = text("SELECT pg_notify('inbox', :citizens)")
@@ -150,13 +158,26 @@ async def since(tx: AsyncConnection, citizen_id: str, change: int, limit: int) -
     return list(await tx.execute(_SINCE, {"citizen": citizen_id, "change": change, "limit": limit}))
 
 
-async def mark_read(tx: AsyncConnection, citizen_id: str, id_: UUID, read: bool, now: datetime) -> Row[Any] | None:
+async def mark(
+    tx: AsyncConnection, citizen_id: str, id_: UUID, now: datetime, *, read: bool | None, acted: bool
+) -> Row[Any] | None:
+    """Read, unread (it was opened all the same) or acted upon, which opens it."""
     await in_order(tx, [citizen_id])
-    return (await tx.execute(_READ, {"citizen": citizen_id, "id": id_, "read": read, "now": now})).first()
+    how = {"opens": acted or bool(read), "unread": read is False, "acted": acted}
+    return (await tx.execute(_MARK, {"citizen": citizen_id, "id": id_, "now": now, **how})).first()
+
+
+async def delivered(tx: AsyncConnection, citizen_id: str, rows: Sequence[Row[Any]], now: datetime) -> int:
+    """Note that these reached the citizen's screen; returns how many did so for the first time."""
+    fresh = [row.id for row in rows if row.delivered_at is None]
+    if not fresh:
+        return 0
+    await in_order(tx, [citizen_id])
+    return len(list(await tx.execute(_DELIVERED, {"ids": fresh, "now": now})))
 
 
 async def one(tx: AsyncConnection, citizen_id: str, id_: UUID) -> Row[Any] | None:
-    """A citizen's own alert that was told, and the posting's version that it was made of."""
+    """A citizen's own alert that was told, the posting's version that it was made of, and its channel if known."""
     return (await tx.execute(_ONE, {"citizen": citizen_id, "id": id_})).first()
 
 

@@ -13,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from services.matching.alerts import store
 from services.matching.alerts.models import InboxItem
+from services.matching.consent import store as consents
 from services.matching.parts import Parts, UseParts
 from shared import telemetry
 from shared.auth import Citizen
@@ -60,6 +61,7 @@ async def _events(parts: Parts, citizen_id: str, after: int | None) -> AsyncIter
                 for row in rows:
                     seen = row.change
                     yield ServerSentEvent(event="alert", id=str(seen), data=InboxItem.of(row).model_dump_json())
+                await _delivered(parts, citizen_id, rows)
                 if len(rows) < AT_ONCE:
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(changed.wait(), parts.settings.stream_heartbeat_s)
@@ -75,3 +77,13 @@ async def _now(parts: Parts, citizen_id: str) -> int:
 async def _read(parts: Parts, citizen_id: str, change: int) -> list[Row[Any]]:
     async with parts.database.transaction() as tx:
         return await store.since(tx, citizen_id, change, AT_ONCE)
+
+
+async def _delivered(parts: Parts, citizen_id: str, rows: list[Row[Any]]) -> None:
+    """After the events, not before: what a broken connection swallowed counts when it comes again."""
+    if all(row.delivered_at is not None for row in rows):
+        return
+    now = parts.clock()
+    async with parts.database.transaction() as tx:
+        times = await store.delivered(tx, citizen_id, rows, now)
+        await consents.record_uses(tx, [citizen_id] * times, "provided", "stream", now)

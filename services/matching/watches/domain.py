@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any, Literal
+from uuid import UUID
 
 from shared.clock import SEOUL
+from shared.contracts.base import Kind
 from shared.contracts.watch import QuietHours, Watch, WeeklyWindow
+from shared.rules import Refused
 
 LOOK_AHEAD = timedelta(days=8)
+MOST_CHANNELS, MOST_POSTINGS = 200, 500
+
+Muted = Literal["posting", "channel", "kind"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +78,30 @@ def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:
 
 def _within(clock: time, starts: time, ends: time) -> bool:
     return starts <= clock < ends if starts < ends else clock >= starts or clock < ends
+
+
+@dataclass(frozen=True)
+class Told:
+    """Of an alert what may be muted."""
+
+    posting_id: UUID
+    kind: Kind
+    channel: str | None
+
+
+def muting(watch: Watch | None, what: Muted, about: Told) -> dict[str, Any]:
+    """The settings that change when a citizen mutes from an alert; muting twice changes nothing. Raises Refused."""
+    postings = watch.muted_postings if watch is not None else ()
+    channels = watch.muted_channels if watch is not None else ()
+    if what == "posting":
+        kept = [posting for posting in postings if posting != about.posting_id]
+        return {"muted_postings": (*kept, about.posting_id)[-MOST_POSTINGS:]}  # the oldest are over by then
+    if what == "kind":
+        kinds = watch.kinds if watch is not None else ("job", "space", "notice")
+        return {"kinds": tuple(kind for kind in kinds if kind != about.kind)}
+    if about.channel is None:
+        raise Refused("muted", "no-channel", "this posting names no channel")
+    rest = [channel for channel in channels if channel != about.channel]
+    if len(rest) >= MOST_CHANNELS:
+        raise Refused("muted", "too-many-channels", f"{MOST_CHANNELS} channels are muted already")
+    return {"muted_channels": (*rest, about.channel)}

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.matching.consent import store as consents
 from services.matching.consent.domain import Consent
 from services.matching.watches import store
+from services.matching.watches.domain import Muted, Told, muting
 from shared.contracts import Watch
 from shared.messaging.outbox import emit
 
@@ -35,3 +37,9 @@ async def watch_changed(
     await store.save(tx, watch)
     await emit(tx, watch, source=SOURCE, now=now)
     return watch
+
+
+async def mute(tx: AsyncConnection, citizen_id: str, what: Muted, about: Told, now: datetime) -> Watch:
+    """No more of this posting, of its channel or of its kind. The caller holds the citizen's lock."""
+    settings = muting(await store.get(tx, citizen_id), what, about)
+    return await watch_changed(tx, citizen_id, await consents.get(tx, citizen_id, "location"), now, settings)

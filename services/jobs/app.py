@@ -10,9 +10,12 @@ from redis.asyncio import Redis
 
 from services.jobs.claims.api import router as claims
 from services.jobs.clockwork import do_chores_forever
+from services.jobs.counts.api import router as counts
+from services.jobs.counts.handlers import GROUP, HANDLERS
 from services.jobs.drafts.api import router as drafts
 from services.jobs.parts import JobsParts
 from services.jobs.postings.api import router as postings
+from services.jobs.reports.api import router as reports
 from services.jobs.rules.api import router as rules
 from services.jobs.settings import Settings
 from services.jobs.shifts.api import router as shifts
@@ -20,10 +23,12 @@ from services.jobs.trust.api import router as trust
 from services.jobs.work.api import router as work
 from shared import runtime
 from shared.clock import Clock, utc_now
+from shared.contracts.alert import ALERTS
+from shared.messaging.consumer import Consumer
 from shared.publishing import build_publisher
 from shared.web import serve
 
-ROUTERS = (postings, claims, work, trust, rules, drafts, shifts)
+ROUTERS = (postings, claims, work, trust, reports, counts, rules, drafts, shifts)
 LOCAL_SECRET = "development-only"  # noqa: S105 - the value that production refuses
 
 
@@ -35,12 +40,15 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
     parts = JobsParts(app.state.parts.database, clock, settings, redis)
     app.state.parts, base = parts, app.router.lifespan_context
+    alerts = Consumer(settings, parts.database, group=GROUP, topics=[ALERTS.name], handlers=HANDLERS, clock=clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with base(app), runtime.background() as tasks:
             tasks.start("chores", do_chores_forever(parts))
+            tasks.start("counts", alerts.run())
             yield
+            alerts.stop()
         await redis.aclose()
 
     app.router.lifespan_context = lifespan

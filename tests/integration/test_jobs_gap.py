@@ -150,6 +150,11 @@ async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted
     await tap.wait_for(lambda _: len(alerts(tap, posting)) >= 5)
     assert alerts(tap, posting) == {(one, 0): 1, (two, 0): 1, (three, 0): 1, (three, 1): 1, (four, 1): 1}
 
+    async def counted() -> bool:
+        return bool((await jobs.good("GET", f"/postings/{posting['id']}/counts"))["alerted"] == 5)
+
+    await until(counted, 30)
+
 
 async def closed_item(matching: Matching, who: str, posting: dict[str, Any]) -> dict[str, Any] | None:
     item = await matching.item(who, posting)

@@ -60,7 +60,7 @@ async def test_the_keyboard_alone_moves_the_citizen(visit: Visit) -> None:
     fix = json.loads((await sent.value).post_data or "")["fixes"][-1]
     assert fix["lon"] > 126.817265
     assert fix["lat"] == pytest.approx(35.191759)
-    assert await page.locator(".walk").first.get_attribute("cx") != before
+    await expect(page.locator(".walk").first).not_to_have_attribute("cx", before or "")
     await page.select_option("#go-dong", label="어룡동")
     await page.locator("#go").press("Enter")
     await expect(page.locator("#here")).to_have_text("어룡동")

@@ -15,7 +15,7 @@ from deploy.local.errors import LocalError
 from deploy.local.home import Home
 from deploy.local.stack import Stack
 
-AT_ONCE = 48
+AT_ONCE = 32
 TRIES = 6
 BUSY = frozenset({429, 502, 503, 504})
 
@@ -23,8 +23,8 @@ BUSY = frozenset({429, 502, 503, 504})
 class Api:
     """A few connections that many citizens share. A busy answer is tried again; any other failure ends the demo."""
 
-    def __init__(self, http: httpx.AsyncClient, stack: Stack) -> None:
-        self._http, self._stack = http, stack
+    def __init__(self, http: httpx.AsyncClient, streams: httpx.AsyncClient, stack: Stack) -> None:
+        self._http, self._streams, self._stack = http, streams, stack
         self._tokens: dict[str, str] = {}
         self.retries = 0
 
@@ -57,7 +57,7 @@ class Api:
         headers = {"Authorization": f"Bearer {self.token(who)}", "Accept": "text/event-stream"}
         headers |= {"Last-Event-ID": after} if after else {}
         timeout = httpx.Timeout(30.0, read=None, pool=None)
-        async with self._http.stream("GET", "/api/matching/stream", headers=headers, timeout=timeout) as answer:
+        async with self._streams.stream("GET", "/api/matching/stream", headers=headers, timeout=timeout) as answer:
             if answer.status_code != 200:
                 await answer.aread()
                 raise LocalError(
@@ -75,6 +75,11 @@ async def connected(stack: Stack, streams: int) -> AsyncIterator[Api]:
             "이 스택은 다른 발급자를 쓰고 있어 표본 시민을 만들 수 없습니다.",
             "This stack uses an issuer of its own: the demo cannot sign tokens for sample citizens.",
         )
-    limits = httpx.Limits(max_connections=AT_ONCE + streams, max_keepalive_connections=AT_ONCE + streams)
-    async with httpx.AsyncClient(base_url=stack.gateway_url, limits=limits, timeout=60.0, trust_env=False) as http:
-        yield Api(http, stack)
+    # Two pools: with every request httpx looks through all connections of its pool, and streams would only be in the way.
+    calls, listening = (httpx.Limits(max_connections=n, max_keepalive_connections=n) for n in (AT_ONCE, streams))
+    url = stack.gateway_url
+    async with (
+        httpx.AsyncClient(base_url=url, limits=calls, timeout=60.0, trust_env=False) as http,
+        httpx.AsyncClient(base_url=url, limits=listening, trust_env=False) as live,
+    ):
+        yield Api(http, live, stack)

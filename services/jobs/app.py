@@ -13,6 +13,7 @@ from services.jobs.clockwork import do_chores_forever
 from services.jobs.counts.api import router as counts
 from services.jobs.counts.handlers import GROUP, HANDLERS
 from services.jobs.drafts.api import router as drafts
+from services.jobs.imports.api import router as imports
 from services.jobs.parts import JobsParts
 from services.jobs.postings.api import router as postings
 from services.jobs.reports.api import router as reports
@@ -28,7 +29,7 @@ from shared.messaging.consumer import Consumer
 from shared.publishing import build_publisher
 from shared.web import serve
 
-ROUTERS = (postings, claims, work, trust, reports, counts, rules, drafts, shifts)
+ROUTERS = (postings, claims, work, trust, reports, counts, rules, drafts, shifts, imports)
 LOCAL_SECRET = "development-only"  # noqa: S105 - the value that production refuses
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -68,6 +68,9 @@ class OfferStore(Generic[T]):
 
     async def add(self, tx: AsyncConnection, offer: Offer[T]) -> None:
         await tx.execute(insert(self._table).values(self._whole_row(offer)))
+
+    async def add_many(self, tx: AsyncConnection, offers: Sequence[Offer[T]]) -> None:
+        await tx.execute(insert(self._table), [self._whole_row(offer) for offer in offers])
 
     async def get(self, tx: AsyncConnection, id_: UUID, *, for_update: bool = False) -> Offer[T] | None:
         query = select(self._table).where(self._table.c.id == id_)

@@ -25,17 +25,28 @@ SOURCE_OF_TIMES = "J8"
 _SUSPENDED = text("SELECT 1 FROM blocked WHERE kind = 'institution' AND name = :name")
 
 
-async def broken_by(
-    tx: AsyncConnection, terms: Terms, institution: str, now: datetime, *, except_id: UUID = UUID(int=0), new: bool = True
+async def is_suspended(tx: AsyncConnection, institution: str) -> bool:
+    return (await tx.execute(_SUSPENDED, {"name": institution})).first() is not None
+
+
+def broken_in_itself(
+    terms: Terms, now: datetime, *, suspended: bool = False, similar: tuple[UUID, ...] = ()
 ) -> list[Broken]:
-    """Everything that speaks against a posting. `new` looks for one like it, too."""
+    """Everything that speaks against a posting, by what is known of it."""
     broken = [Broken(r.field, r.rule, r.detail, SOURCE_OF_TIMES) for r in broken_terms(terms, now)]
     if abs(terms.starts_at - now) > SENSIBLE or terms.ends_at <= terms.starts_at:
         return broken
     shortened = replace(terms, ends_at=min(terms.ends_at, terms.starts_at + LONGEST_SHIFT))
-    suspended = (await tx.execute(_SUSPENDED, {"name": institution})).first() is not None
-    similar = await _similar(tx, shortened, institution, now, except_id) if new else ()
     return broken + broken_rules(Case(shortened, suspended, similar), book())
+
+
+async def broken_by(
+    tx: AsyncConnection, terms: Terms, institution: str, now: datetime, *, except_id: UUID = UUID(int=0), new: bool = True
+) -> list[Broken]:
+    """The same, with what the database knows. `new` looks for one like it, too."""
+    sensible = abs(terms.starts_at - now) <= SENSIBLE
+    similar = await _similar(tx, terms, institution, now, except_id) if new and sensible else ()
+    return broken_in_itself(terms, now, suspended=await is_suspended(tx, institution), similar=similar)
 
 
 async def refuse_broken(

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from services.matching.alerts.handlers import on_alerts, on_postings
 from services.matching.app import build
+from services.matching.digests.domain import Budget
 from services.matching.parts import Parts
 from services.matching.settings import Settings
 from shared.contracts import Alert, Posting
@@ -69,7 +70,8 @@ class MatchingDesk:
     async def alerted(self, *alerts: Alert) -> None:
         """Alerts reach the inbox."""
         async with self.database.transaction() as tx:
-            await on_alerts(alerts, Unit(tx, self.clock()))
+            budget = Budget(self.settings.budget_per_day, self.settings.budget_urgent_reserve)
+            await on_alerts(alerts, Unit(tx, self.clock()), budget)
 
     async def tell(self, citizen: str, about: Posting, **changed: Any) -> Alert:
         """One alert about a posting, made now."""

@@ -29,6 +29,11 @@ class Settings(PlatformSettings):
     watch_versions_kept_days: int = Field(
         90, ge=1, description="how long replaced settings are kept, so that an alert can say why it was made"
     )
+    budget_per_day: int = Field(20, ge=0, description="alerts that one citizen is told per day, Asia/Seoul (M6)")
+    budget_urgent_reserve: int = Field(
+        5, ge=0, description="urgent alerts told per day before they count against the budget"
+    )
+    digest_hour: int = Field(18, ge=0, le=23, description="hour (Asia/Seoul) of the digest for who named none")
     reach_least: int = Field(5, ge=1, description="officers are told no count of citizens under this")
     nearby_origins: int = Field(
         20, ge=1, description="from how many places (cells of about 150 m) one person may ask `nearby` per window (M10)"

@@ -62,6 +62,7 @@ class Watch(Event):
     quiet: QuietHours | None = None
     muted_channels: tuple[str, ...] = Field(default=(), max_length=200)
     muted_postings: tuple[UUID, ...] = Field(default=(), max_length=500)
+    digest_hour: int | None = Field(default=None, ge=0, le=23)
     changed_at: AwareDatetime
 
     def topic_key(self) -> str:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from services.matching.alerts import store
 from services.matching.consent import store as consents
+from services.matching.digests.domain import Budget
+from services.matching.digests.handlers import keep_budget
 from services.matching.stream.wakeups import digest
 from shared import telemetry
 from shared.contracts import Alert, Posting
 from shared.messaging.consumer import Handlers, Unit
 
+BUDGET = Budget()
 POSTING_FIELDS = {
     "id", "version", "status", "closed_because", "headline", "starts_at", "ends_at", "expires_at", "link", "institution",
 }  # fmt: skip
 
 
-async def on_alerts(alerts: Sequence[Alert], unit: Unit) -> None:
-    """Write what is new and still true, and wake its citizens' streams."""
+async def on_alerts(alerts: Sequence[Alert], unit: Unit, budget: Budget = BUDGET) -> None:
+    """Write what is new and still true, tell it within the day's budget, and wake its citizens' streams."""
     await store.in_order(unit.tx, {alert.citizen_id for alert in alerts})
     body = json.dumps([alert.model_dump(mode="json") for alert in alerts])
     written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now)
     await consents.record_uses(unit.tx, [row.citizen_id for row in written], "used", "alert", unit.now)
-    await store.notify(unit.tx, sorted({digest(row.citizen_id) for row in written if row.state == "open"}))
+    told = await keep_budget(unit.tx, [row for row in written if row.state == "open"], budget, unit.now)
+    await store.notify(unit.tx, sorted({digest(citizen) for citizen in told}))
     telemetry.INBOX_WRITTEN.labels("told").inc(len(written))
     telemetry.INBOX_WRITTEN.labels("known_or_over").inc(len(alerts) - len(written))
 
@@ -45,5 +50,8 @@ async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
     await store.notify(unit.tx, sorted(digest(citizen) for citizen in touched))
 
 
-ALERT_HANDLERS: Handlers = {Alert: on_alerts}
 POSTING_HANDLERS: Handlers = {Posting: on_postings}
+
+
+def alert_handlers(budget: Budget) -> Handlers:
+    return {Alert: partial(on_alerts, budget=budget)}

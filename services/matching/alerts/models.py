@@ -18,7 +18,10 @@ from shared.web.bodies import Body, YesNo
 
 
 class InboxItem(BaseModel):
-    """`state`: open, updated (수정됨) or closed (마감). `distance_m` is a bucket, straight line (직선거리)."""
+    """`state`: open, updated (수정됨), closed (마감), or digest: beyond the day's budget, so not streamed.
+
+    `distance_m` is a bucket, straight line (직선거리).
+    """
 
     id: UUID
     posting_id: UUID
@@ -36,7 +39,7 @@ class InboxItem(BaseModel):
     shows: Shows
     link: str
     why: Why
-    state: Literal["open", "updated", "closed"]
+    state: Literal["open", "updated", "closed", "digest"]
     closed_because: str | None
     read: bool
     made_at: datetime

@@ -49,7 +49,7 @@ _ADD = text("""
         AND (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
             WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0)
     ON CONFLICT (id) DO NOTHING
-    RETURNING citizen_id, state
+    RETURNING id, citizen_id, state, urgent, made_at
 """)
 _PUT_POSTING = text("""
     INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel)
@@ -64,11 +64,13 @@ _PUT_POSTING = text("""
 _CLOSE = text("""
     UPDATE inbox_item SET state = 'closed', closed_because = :because, posting_version = :version, change = nextval('inbox_change'),
         changed_at = :now
-    WHERE posting_id = :id AND state IN ('open', 'updated') RETURNING citizen_id
+    WHERE posting_id = :id AND state IN ('open', 'updated', 'digest') RETURNING citizen_id
 """)
-_DROP_DEFERRED = text("DELETE FROM inbox_item WHERE posting_id = :id AND state = 'deferred'")
+_DROP_UNSEEN = text(
+    "DELETE FROM inbox_item WHERE posting_id = :id AND (state = 'deferred' OR (state = 'digest' AND delivered_at IS NULL))"
+)
 _UPDATE = text("""
-    UPDATE inbox_item SET state = CASE WHEN state = 'deferred' THEN state ELSE 'updated' END, posting_version = :version,
+    UPDATE inbox_item SET state = CASE WHEN state IN ('deferred', 'digest') THEN state ELSE 'updated' END, posting_version = :version,
         headline = :headline, starts_at = :starts_at, ends_at = :ends_at, expires_at = :expires_at, shows = CAST(:shows AS jsonb),
         link = :link, change = nextval('inbox_change'), changed_at = :now
     WHERE posting_id = :id AND state <> 'closed' AND posting_version < :version RETURNING citizen_id
@@ -77,7 +79,7 @@ _RELEASE = text("""
     WITH due AS (SELECT id FROM inbox_item WHERE state = 'deferred' AND due_at <= :now ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED),
          over AS (DELETE FROM inbox_item i USING due WHERE i.id = due.id AND i.expires_at <= :now)
     UPDATE inbox_item i SET state = 'open', told_at = :now, change = nextval('inbox_change'), changed_at = :now
-    FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.citizen_id
+    FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.id, i.citizen_id, i.urgent, i.made_at
 """)
 _ERASE_PENDING = text(
     "DELETE FROM inbox_item WHERE citizen_id = :citizen AND (state = 'deferred' OR delivered_at IS NULL)"
@@ -91,7 +93,7 @@ _PAGE = text(
     "AND (CAST(:at AS timestamptz) IS NULL OR (made_at, id) < (:at, CAST(:id AS uuid))) ORDER BY made_at DESC, id DESC LIMIT :limit"
 )
 _SINCE = text(
-    f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants
+    f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state NOT IN ('deferred', 'digest') "  # noqa: S608 - constants
     "AND change > :change ORDER BY change LIMIT :limit"
 )
 _MARK = text(
@@ -118,7 +120,7 @@ async def in_order(tx: AsyncConnection, citizens: Iterable[str] | None = None) -
 
 
 async def add(tx: AsyncConnection, alerts_json: str, posting_ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
-    """Write alerts (a JSON array) that are still true; returns (citizen_id, state) of those that are new."""
+    """Write alerts (a JSON array) that are still true; returns of those that are new (id, citizen_id, state, urgent, made_at)."""
     await tx.execute(_LOCK_POSTINGS, {"ids": list(posting_ids)})
     return list(await tx.execute(_ADD, {"alerts": alerts_json, "now": now}))
 
@@ -129,7 +131,7 @@ async def put_posting(tx: AsyncConnection, values: dict[str, Any]) -> bool:
 
 
 async def close_items(tx: AsyncConnection, values: dict[str, Any]) -> list[str]:
-    await tx.execute(_DROP_DEFERRED, values)
+    await tx.execute(_DROP_UNSEEN, values)
     return list((await tx.execute(_CLOSE, values)).scalars())
 
 
@@ -137,10 +139,10 @@ async def update_items(tx: AsyncConnection, values: dict[str, Any]) -> list[str]
     return list((await tx.execute(_UPDATE, values)).scalars())
 
 
-async def release_due(tx: AsyncConnection, now: datetime) -> list[str]:
-    """Deferred alerts whose time has come: told if still true, else dropped. Whose they are."""
+async def release_due(tx: AsyncConnection, now: datetime) -> list[Row[Any]]:
+    """Deferred alerts whose time has come: told if still true, else dropped. (id, citizen_id, urgent, made_at) of each."""
     await in_order(tx)
-    return list((await tx.execute(_RELEASE, {"now": now})).scalars())
+    return list(await tx.execute(_RELEASE, {"now": now}))
 
 
 async def erase_pending(tx: AsyncConnection, citizen_id: str) -> int:

@@ -8,8 +8,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.matching.alerts import store
-from services.matching.alerts.handlers import ALERT_HANDLERS, POSTING_HANDLERS
+from services.matching.alerts.handlers import POSTING_HANDLERS, alert_handlers
 from services.matching.consent import store as consents
+from services.matching.digests.domain import Budget
+from services.matching.digests.handlers import keep_budget, send_due
 from services.matching.settings import Settings
 from services.matching.stream.wakeups import digest
 from services.matching.watches import store as watches
@@ -26,15 +28,21 @@ RELEASE_EVERY_S = 1.0
 
 
 class InboxWorker:
-    """Two consumer groups, one topic each, and a releaser of deferred alerts."""
+    """Two consumer groups, one topic each, and a releaser of deferred alerts and of digests."""
 
     def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
         self._settings, self._clock = settings, clock
         self._database = Database(settings.database_url("matching"))
         self._stopping = asyncio.Event()
+        self._budget = Budget(settings.budget_per_day, settings.budget_urgent_reserve)
         alerts, postings = [ALERTS.name], [POSTINGS.name]
         self._alerts = Consumer(
-            settings, self._database, group="matching-inbox", topics=alerts, handlers=ALERT_HANDLERS, clock=clock
+            settings,
+            self._database,
+            group="matching-inbox",
+            topics=alerts,
+            handlers=alert_handlers(self._budget),
+            clock=clock,
         )
         self._postings = Consumer(
             settings,
@@ -65,8 +73,10 @@ class InboxWorker:
         while not self._stopping.is_set():
             try:
                 async with self._database.transaction() as tx:
-                    told = await store.release_due(tx, self._clock())
+                    now = self._clock()
+                    told = await keep_budget(tx, await store.release_due(tx, now), self._budget, now)
                     await store.notify(tx, sorted({digest(citizen) for citizen in told}))
+                    await send_due(tx, self._settings.digest_hour, now)
                     await consents.forget_records(tx, self._clock(), self._settings.records_kept_days)
                     await watches.forget_versions(tx, self._clock(), self._settings.watch_versions_kept_days)
             except (SQLAlchemyError, OSError) as error:

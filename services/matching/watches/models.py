@@ -69,6 +69,9 @@ class WatchBody(Body):
     quiet: QuietBody | None = None
     muted_channels: Annotated[tuple[Channel, ...], Field(max_length=200)] = ()
     muted_postings: Annotated[tuple[UUID, ...], Field(max_length=500)] = ()
+    digest_hour: int | None = Field(
+        None, ge=0, le=23, description="hour (Asia/Seoul) at which the day's overflow is digested; null: the product's"
+    )
 
 
 class WatchView(BaseModel):
@@ -86,6 +89,7 @@ class WatchView(BaseModel):
     quiet: QuietHours | None
     muted_channels: tuple[str, ...]
     muted_postings: tuple[UUID, ...]
+    digest_hour: int | None
     changed_at: datetime
 
     @classmethod

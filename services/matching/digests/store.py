@@ -1,0 +1,81 @@
+"""Every SQL statement about the budget and the digests. Callers hold the shards of these citizens (alerts.store.in_order),
+so that what is counted does not change under them and no posting closes between the look and the digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.matching.digests.domain import Told
+
+KEPT = timedelta(days=30)
+
+_TOLD = text("""
+    SELECT citizen_id, count(*) FILTER (WHERE NOT urgent) AS ordinary, count(*) FILTER (WHERE urgent) AS urgent
+    FROM inbox_item
+    WHERE citizen_id = ANY(CAST(:citizens AS text[])) AND told_at >= :since AND overflowed_at IS NULL
+        AND id <> ALL(CAST(:fresh AS uuid[]))
+    GROUP BY citizen_id
+""")
+_OVERFLOW = text("""
+    UPDATE inbox_item SET state = 'digest', told_at = NULL, overflowed_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))
+""")
+# A citizen's last hour that has struck ends a day of digests; what overflowed before it is due.
+_DUE = text("""
+    SELECT w.citizen_id, at.day, at.hour
+    FROM watch w
+    JOIN consent c ON c.citizen_id = w.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
+    CROSS JOIN LATERAL (SELECT make_interval(hours => coalesce((w.settings->>'digest_hour')::int, :hour)) AS hours) h
+    CROSS JOIN LATERAL (SELECT date_trunc('day', (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Seoul') - h.hours) AS midnight) m
+    CROSS JOIN LATERAL (SELECT CAST(m.midnight AS date) AS day, (m.midnight + h.hours) AT TIME ZONE 'Asia/Seoul' AS hour) at
+    WHERE NOT (w.settings->>'paused')::boolean
+        AND w.citizen_id IN (SELECT citizen_id FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL)
+        AND EXISTS (SELECT 1 FROM inbox_item i WHERE i.citizen_id = w.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL
+            AND i.overflowed_at < at.hour AND i.expires_at > :now)
+        AND NOT EXISTS (SELECT 1 FROM digest d WHERE d.citizen_id = w.citizen_id AND d.day = at.day)
+    ORDER BY w.citizen_id LIMIT :limit
+""")
+_MADE = text("INSERT INTO digest (citizen_id, day, id, made_at) VALUES (:citizen, :day, :id, :now)")
+_TAKE = text("""
+    UPDATE inbox_item i SET digest_id = :id, told_at = :now
+    WHERE i.citizen_id = :citizen AND i.state = 'digest' AND i.digest_id IS NULL AND i.overflowed_at < :hour AND i.expires_at > :now
+        AND NOT EXISTS (SELECT 1 FROM posting p WHERE p.id = i.posting_id AND p.status = 'closed')
+    RETURNING i.id AS alert_id, i.posting_id, i.posting_version, i.urgency_epoch, i.urgent, i.kind, i.headline, i.institution,
+        i.distance_m, i.dong, i.starts_at, i.ends_at, i.expires_at, i.shows, i.link, i.made_at
+""")
+_FORGET = text("DELETE FROM digest WHERE made_at < :before")
+
+
+async def told_since(
+    tx: AsyncConnection, citizens: Iterable[str], since: datetime, fresh: Sequence[UUID]
+) -> dict[str, Told]:
+    """What these citizens were told since then, the fresh alerts not among it."""
+    rows = await tx.execute(_TOLD, {"citizens": sorted(citizens), "since": since, "fresh": list(fresh)})
+    return {row.citizen_id: Told(row.ordinary, row.urgent) for row in rows}
+
+
+async def leave_for_digest(tx: AsyncConnection, ids: Iterable[UUID], now: datetime) -> None:
+    await tx.execute(_OVERFLOW, {"ids": list(ids), "now": now})
+
+
+async def due(tx: AsyncConnection, now: datetime, hour: int, limit: int) -> list[Row[Any]]:
+    """(citizen_id, day, hour) of citizens whose hour has struck and who have something that waited for it."""
+    return list(await tx.execute(_DUE, {"now": now, "hour": hour, "limit": limit}))
+
+
+async def take(
+    tx: AsyncConnection, citizen_id: str, id_: UUID, day: date, hour: datetime, now: datetime
+) -> list[Row[Any]]:
+    """What goes into this digest. The row of the day is the promise that there is no second."""
+    await tx.execute(_MADE, {"citizen": citizen_id, "day": day, "id": id_, "now": now})
+    return list(await tx.execute(_TAKE, {"citizen": citizen_id, "id": id_, "hour": hour, "now": now}))
+
+
+async def forget(tx: AsyncConnection, now: datetime) -> None:
+    await tx.execute(_FORGET, {"before": now - KEPT})

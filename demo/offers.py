@@ -121,7 +121,7 @@ def _job(at: Facility, chance: random.Random, now: datetime) -> Offer:
         "headline": f"{SAMPLE}{at.name} {what}", "place": _place(at), "radius_m": radius_m, "interests": [interest],
         "min_age": min_age or None, "starts_at": starts_at.isoformat(), "ends_at": ends_at.isoformat(),
         "pay": {"amount_krw": chance.choice((10_700, 11_000, 12_500, 15_000)), "per": "hour"},
-        "slots": chance.choice((1, 2, 5)),
+        "slots": chance.choice((1, 2, 5)), "not_a_duplicate": True,
     }  # fmt: skip
     circle = ((at.lat, at.lon, float(radius_m)),)
     wanted = Posting("job", circle, (), frozenset({interest}), min_age, starts_at, ends_at)

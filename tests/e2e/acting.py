@@ -92,6 +92,7 @@ class Officer:
             "starts_at": starts.isoformat(),
             "ends_at": (starts + timedelta(hours=3)).isoformat(),
             "pay": {"amount_krw": 12_000, "per": "hour"},
+            "not_a_duplicate": True,
         }
         return await self._created("/api/jobs/postings", draft)
 

@@ -112,7 +112,8 @@ def draft(now: datetime) -> dict[str, Any]:
         "place": PLACE,
         "starts_at": (now + timedelta(hours=2)).isoformat(),
         "ends_at": (now + timedelta(hours=4)).isoformat(),
-        "pay": {"amount_krw": 10_320},
+        "pay": {"amount_krw": 12_000},
+        "not_a_duplicate": True,
     }
 
 

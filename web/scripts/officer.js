@@ -37,6 +37,7 @@ export class SampleOfficer {
       starts_at: new Date(starts).toISOString(),
       ends_at: new Date(starts + 3 * HOUR_MS).toISOString(),
       pay: { amount_krw: sample.pay, per: "hour" },
+      not_a_duplicate: true,
     });
     this.posted = view;
     return view;

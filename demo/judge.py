@@ -22,10 +22,13 @@ QUIET_FOR_S = 2.0
 
 @dataclass
 class Told:
-    """One citizen's alerts about the demo's offers, as their inbox holds them: (posting, epoch) and when it was told."""
+    """One citizen's alerts about the demo's offers, as their inbox holds them: (posting, epoch), when it was told, and
+    which were beyond the day's budget: those wait for the digest and are on no stream (M6).
+    """
 
     at: dict[Pair, float] = field(default_factory=dict)
     times: Counter[tuple[Pair, int]] = field(default_factory=Counter)
+    beyond: set[Pair] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class Judge:
         if number is not None:
             pair = (person, number)
             told.times[pair, item["urgency_epoch"]] += 1
+            if item["state"] == "digest" or item["told_at"] is None:
+                told.beyond.add(pair)
             told.at[pair] = datetime.fromisoformat(item["told_at"] or item["made_at"]).timestamp()
 
     def _missing(self, truth: Truth) -> list[Pair]:
@@ -112,7 +117,8 @@ class Judge:
         return [
             pair
             for pair in truth.expected
-            if pair not in self._told[pair[0]].at or (pair[0] in heard and pair not in streamed)
+            if pair not in self._told[pair[0]].at
+            or (pair[0] in heard and pair not in streamed and pair not in self._told[pair[0]].beyond)
         ]
 
     def _streamed(self) -> Counter[Pair]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -161,6 +162,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--json", metavar="OUT")
     options = parser.parse_args(arguments)
+    os.environ.setdefault("GWANGSAN_BUDGET_PER_DAY", "1000000")  # a ride past more postings than a day's alerts (M6)
     with running(services=True) as stack:
         figures = asyncio.run(measure(stack, options.citizens, options.fixes_per_s, options.seconds))
         result = {**figures, "memory_mib": memory_mib(stack)}

@@ -55,7 +55,7 @@ class Live:
 
 @pytest_asyncio.fixture(scope="module")
 async def live(databases: Databases, issuer: Issuer, settings_for: SettingsFor) -> AsyncIterator[Live]:
-    settings = settings_for(Settings, stream_heartbeat_s=1.0, max_streams_per_citizen=2)
+    settings = settings_for(Settings, stream_heartbeat_s=1.0, max_streams_per_citizen=2, budget_per_day=100_000)
     async with open_matching(databases, issuer, settings) as desk, listening(build(settings)) as url:
         yield Live(url, desk)
 

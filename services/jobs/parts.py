@@ -20,7 +20,7 @@ class JobsParts(Parts):
     redis: Redis
 
 
-def _parts(request: Request) -> JobsParts:
+async def _parts(request: Request) -> JobsParts:
     parts: JobsParts = request.app.state.parts
     return parts
 

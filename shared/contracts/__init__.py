@@ -16,4 +16,16 @@ TOPIC_BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
 EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Alert, Digest, *JOB_EVENTS)
 EVENT_BY_TYPE: dict[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
-__all__ = ["EVENTS", "EVENT_BY_TYPE", "TOPICS", "TOPIC_BY_NAME", "Alert", "Digest", "Event", "Fix", "Posting", "Topic", "Watch"]
+__all__ = [
+    "EVENTS",
+    "EVENT_BY_TYPE",
+    "TOPICS",
+    "TOPIC_BY_NAME",
+    "Alert",
+    "Digest",
+    "Event",
+    "Fix",
+    "Posting",
+    "Topic",
+    "Watch",
+]

@@ -26,6 +26,8 @@ Role = Literal["citizen", "officer", "moderator", "admin"]
 ROLES: tuple[Role, ...] = ("citizen", "officer", "moderator", "admin")
 ALGORITHMS = ["RS256", "ES256"]
 LEEWAY_S = 30
+BELIEVED_S = 60.0
+REMEMBERED_TOKENS = 20_000
 REFRESH_AT_MOST_EVERY_S = 5.0
 KEYS_LIVE_S = 600.0
 MAX_SUBJECT = 200
@@ -131,14 +133,29 @@ class Verifier:
             exp={"essential": True},
             sub={"essential": True},
         )
+        self._verified: dict[str, tuple[Principal, float]] = {}
 
     async def principal(self, token: str) -> Principal:
-        """Raises a 401 problem that says what was wrong with the token, and never repeats the token."""
+        """Raises a 401 problem that says what was wrong with the token, and never repeats the token.
+
+        A token that was verified is believed for a minute more, never past its expiry: so long may a key that the
+        issuer withdrew still be honoured.
+        """
+        known = self._verified.get(token)
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        principal, expires_at = await self._verify(token)
+        if len(self._verified) >= REMEMBERED_TOKENS:
+            self._verified.clear()
+        self._verified[token] = principal, time.monotonic() + min(BELIEVED_S, expires_at + LEEWAY_S - time.time())
+        return principal
+
+    async def _verify(self, token: str) -> tuple[Principal, float]:
         try:
             key_id = _key_id(token)
             decoded = jwt.decode(token, await self._keys.for_token(key_id), algorithms=ALGORITHMS)
             self._claims.validate(decoded.claims)
-            return _principal(decoded.claims)
+            return _principal(decoded.claims), float(decoded.claims["exp"])
         except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unauthenticated(getattr(error, "error", None) or "malformed token") from None
 

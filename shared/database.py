@@ -29,12 +29,19 @@ class Database:
             pool_timeout=10,
             connect_args={"timeout": 10, "command_timeout": 30},
         )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """Commits on leaving, rolls back on an error. Nobody else commits."""
         async with self.engine.begin() as tx:
             yield tx
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """For one statement that is its own transaction: a third of the round trips."""
+        async with self._autocommit.connect() as connection:
+            yield connection
 
     async def ping(self) -> None:
         async with self.engine.connect() as connection:

@@ -26,10 +26,15 @@ _NOTE = text(
     "INSERT INTO consent_event (id, citizen_id, purpose, act, epoch, terms_version, at, erased) "
     "VALUES (:id, :citizen_id, :purpose, :act, :epoch, :terms_version, :at, CAST(:erased AS jsonb))"
 )
-_RECORD = text(
+# One statement, so one round trip and one transaction; its commit does not wait for the disk.
+_COLLECT = text(
+    "WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true)), consented AS (SELECT epoch FROM consent "
+    "WHERE citizen_id = :citizen AND purpose = 'location' AND withdrawn_at IS NULL), recorded AS ("
     "INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at) "
-    "VALUES (:citizen, :act, :how, date_trunc('hour', CAST(:now AS timestamptz)), :times, :now, :now) "
-    "ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at"
+    "SELECT :citizen, 'collected', :how, date_trunc('hour', CAST(:now AS timestamptz)), :times, :now, :now FROM consented "
+    "WHERE CAST(:times AS integer) > 0 "
+    "ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at) "
+    "SELECT epoch FROM consented CROSS JOIN lazily"
 )
 _RECORD_MANY = text(
     "INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at) "
@@ -42,7 +47,6 @@ _RECORDS = text(
     "ORDER BY hour DESC, act, how LIMIT :limit"
 )
 _FORGET = text("DELETE FROM location_record WHERE hour < :before")
-_LAZILY = text("SET LOCAL synchronous_commit = off")
 
 
 def _consent(row: Row[Any]) -> Consent:
@@ -82,17 +86,18 @@ async def note(
     )  # fmt: skip
 
 
-async def record_use(tx: AsyncConnection, citizen_id: str, act: str, how: str, times: int, now: datetime) -> None:
-    """위치정보법 §16②: that a location was collected, used or provided; never the location. Summed up by the hour.
-
-    Committed without waiting for the disk: a crash may lose the last fraction of a second of counts, never an effect.
+async def collect(connection: AsyncConnection, citizen_id: str, how: str, times: int, now: datetime) -> int | None:
+    """The epoch of the consent to location in force, with the collection recorded under it; None, and nothing recorded,
+    without one. A crash may lose the last fraction of a second of counts, never an effect.
     """
-    await tx.execute(_LAZILY)
-    await tx.execute(_RECORD, {"citizen": citizen_id, "act": act, "how": how, "times": times, "now": now})
+    row = (await connection.execute(_COLLECT, {"citizen": citizen_id, "how": how, "times": times, "now": now})).first()
+    return None if row is None else int(row.epoch)
 
 
 async def record_uses(tx: AsyncConnection, citizens: Sequence[str], act: str, how: str, now: datetime) -> None:
-    """As record_use, once for each time a citizen is named."""
+    """위치정보법 §16②: that a location was used or provided, once for each time a citizen is named; never the location.
+    Summed up by the hour.
+    """
     if citizens:
         await tx.execute(_RECORD_MANY, {"citizens": list(citizens), "act": act, "how": how, "now": now})
 

@@ -101,13 +101,11 @@ def _refusal(fix: FixBody | Unreadable, now: datetime, limit_m: float) -> Unread
 
 async def _consent_epoch(parts: Parts, citizen_id: str, times: int, now: datetime) -> int:
     """The consent under which the fixes are taken in, noted as a collection of location (위치정보법 §16②)."""
-    async with parts.database.transaction() as tx:
-        consent = await consents.get(tx, citizen_id, "location")
-        if consent is None or not consent.in_force:
-            raise Problem(403, "no-consent", "위치 이용에 동의하지 않았습니다 / No consent to the use of location")
-        if times:
-            await consents.record_use(tx, citizen_id, "collected", "positions", times, now)
-    return consent.epoch
+    async with parts.database.statement() as connection:
+        epoch = await consents.collect(connection, citizen_id, "positions", times, now)
+    if epoch is None:
+        raise Problem(403, "no-consent", "위치 이용에 동의하지 않았습니다 / No consent to the use of location")
+    return epoch
 
 
 def _event(fix: FixBody, citizen_id: str, epoch: int, now: datetime) -> Fix:

@@ -36,6 +36,6 @@ class Settings(PlatformSettings):
     digest_hour: int = Field(18, ge=0, le=23, description="hour (Asia/Seoul) of the digest for who named none")
     reach_least: int = Field(5, ge=1, description="officers are told no count of citizens under this")
     nearby_origins: int = Field(
-        20, ge=1, description="from how many places (cells of about 150 m) one person may ask `nearby` per window (M10)"
+        30, ge=1, description="from how many places (cells of about 150 m) one person may ask `nearby` per window (M10)"
     )
     nearby_origins_s: float = Field(600.0, gt=0, description="the window in which those places are counted")

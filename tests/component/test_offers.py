@@ -113,17 +113,12 @@ async def test_a_citizen_does_not_write(desk: Desk) -> None:
         problem(answer, 403, "forbidden")
 
 
-@pytest.mark.parametrize(
-    ("institution", "status", "slug"),
-    [(None, 403, "no-institution"), ("가" * 101, 401, "unauthenticated"), (["수완동"], 401, "unauthenticated"),
-     ("수완\0동", 401, "unauthenticated"), ("", 401, "unauthenticated")],
-)  # fmt: skip
-async def test_an_officer_is_of_an_institution_that_can_be_named(
-    desk: Desk, institution: object, status: int, slug: str
-) -> None:
+@pytest.mark.parametrize("institution", [None, "가" * 101, ["수완동"], "수완\0동", ""])
+async def test_an_officer_is_of_an_institution_that_can_be_named(desk: Desk, institution: object) -> None:
     bearer = {"Authorization": f"Bearer {token(desk.issuer, 'officer:수완동', institution=institution)}"}
     headers = bearer | {"Idempotency-Key": uuid4().hex}
-    problem(await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers), status, slug)
+    answer = await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers)
+    problem(answer, 403, "no-institution")
 
 
 async def test_another_institutions_officer_changes_nothing(desk: Desk) -> None:

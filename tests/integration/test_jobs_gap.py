@@ -16,6 +16,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from services.jobs.settings import Settings as JobsSettings
 from services.matching.alerts.worker import InboxWorker
@@ -24,6 +25,7 @@ from services.matching.engine.worker import EngineWorker
 from services.matching.settings import Settings
 from shared.clock import utc_now
 from shared.contracts.alert import ALERTS, Alert
+from shared.database import Database
 from shared.messaging.envelope import open_envelope
 from tests.conftest import SettingsFor
 from tests.databases import Databases
@@ -98,7 +100,7 @@ async def matching(databases: Databases, issuer: Issuer, settings_for: SettingsF
 
 @pytest_asyncio.fixture(scope="module")
 async def jobs(databases: Databases, issuer: Issuer, settings_for: SettingsFor) -> AsyncIterator[JobsDesk]:
-    settings = settings_for(JobsSettings, jobs_widen_every_s=STEP_S)
+    settings = settings_for(JobsSettings, jobs_widen_every_s=STEP_S, jobs_monthly_cap_h=2)
     async with open_jobs(databases, issuer, settings) as desk:
         yield desk
 
@@ -154,6 +156,35 @@ async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted
         return bool((await jobs.good("GET", f"/postings/{posting['id']}/counts"))["alerted"] == 5)
 
     await until(counted, 30)
+
+
+async def test_at_the_monthly_cap_job_alerts_stop(jobs: JobsDesk, matching: Matching, databases: Databases) -> None:
+    full, free = (f"citizen:{name}-{uuid4().hex[:6]}" for name in ("꽉", "널널"))
+    for who in (full, free):
+        await matching.free_and_standing(who, 3_000)
+        await jobs.good("PUT", "/me", {"birth_year": 1970}, as_=who)
+    lat, lon = north_of(3_000, PLACE)
+    start = utc_now() + timedelta(hours=3)
+    times: dict[str, Any] = {"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=2)).isoformat()}
+    there = {"place": {"name": "수완 경로당", "lat": lat, "lon": lon}, **times}
+    first = await jobs.good("POST", "/postings", shift_draft(**there))
+    await until(partial(matching.item, full, first), 20)
+    claim = await jobs.claimed(first, full)
+    with jobs.clock.at(times["ends_at"]):
+        for who in ("officer:수완동", full):
+            await jobs.good("POST", f"/claims/{claim['id']}/hours", {"minutes": 120}, as_=who)
+    database = Database(databases.url("matching"), pool_size=1)
+
+    async def known() -> bool:
+        query = text("SELECT 1 FROM work_cap WHERE citizen_id = :citizen AND reached")
+        async with database.transaction() as tx:
+            return (await tx.execute(query, {"citizen": full})).first() is not None
+
+    await until(known, 20)
+    await database.close()
+    second = await jobs.good("POST", "/postings", shift_draft(**there))
+    await until(partial(matching.item, free, second), 20)
+    assert await matching.item(full, second) is None
 
 
 async def closed_item(matching: Matching, who: str, posting: dict[str, Any]) -> dict[str, Any] | None:

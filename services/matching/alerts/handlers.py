@@ -13,6 +13,7 @@ from services.matching.digests.handlers import keep_budget
 from services.matching.stream.wakeups import digest
 from shared import telemetry
 from shared.contracts import Alert, Posting
+from shared.contracts.job import CapReached
 from shared.messaging.consumer import Handlers, Unit
 
 BUDGET = Budget()
@@ -50,7 +51,14 @@ async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
     await store.notify(unit.tx, sorted(digest(citizen) for citizen in touched))
 
 
+async def on_caps(caps: Sequence[CapReached], unit: Unit) -> None:
+    """At the monthly cap job alerts stop (J6)."""
+    for cap in caps:
+        await store.put_cap(unit.tx, cap.model_dump())
+
+
 POSTING_HANDLERS: Handlers = {Posting: on_postings}
+CAP_HANDLERS: Handlers = {CapReached: on_caps}
 
 
 def alert_handlers(budget: Budget) -> Handlers:

@@ -48,8 +48,15 @@ _ADD = text("""
     WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
         AND (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
             WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0)
+        AND NOT (a.kind = 'job' AND EXISTS (SELECT 1 FROM work_cap w WHERE w.citizen_id = a.citizen_id AND w.reached
+            AND w.until > coalesce(a.starts_at, :now)))
     ON CONFLICT (id) DO NOTHING
     RETURNING id, citizen_id, state, urgent, made_at
+""")
+_PUT_CAP = text("""
+    INSERT INTO work_cap (citizen_id, month, reached, until, changed_at) VALUES (:citizen_id, :month, :reached, :until, :changed_at)
+    ON CONFLICT (citizen_id, month) DO UPDATE SET reached = excluded.reached, changed_at = excluded.changed_at
+    WHERE work_cap.changed_at <= excluded.changed_at
 """)
 _PUT_POSTING = text("""
     INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel)
@@ -191,3 +198,8 @@ async def notify(tx: AsyncConnection, digests: Sequence[str]) -> None:
     """Wake the live streams of these citizens (by digest) when this transaction commits. A payload holds 7,900 bytes."""
     for start in range(0, len(digests), 800):
         await tx.execute(_NOTIFY, {"citizens": ",".join(digests[start : start + 800])})
+
+
+async def put_cap(tx: AsyncConnection, values: dict[str, Any]) -> None:
+    """Whether a citizen's month of work is full: until it ends they are told of no job that begins in it (J6)."""
+    await tx.execute(_PUT_CAP, values)

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.matching.alerts import store
-from services.matching.alerts.handlers import POSTING_HANDLERS, alert_handlers
+from services.matching.alerts.handlers import CAP_HANDLERS, POSTING_HANDLERS, alert_handlers
 from services.matching.consent import store as consents
 from services.matching.digests.domain import Budget
 from services.matching.digests.handlers import keep_budget, send_due
@@ -17,6 +17,7 @@ from services.matching.stream.wakeups import digest
 from services.matching.watches import store as watches
 from shared.clock import Clock, utc_now
 from shared.contracts.alert import ALERTS
+from shared.contracts.job import JOBS
 from shared.contracts.posting import POSTINGS
 from shared.database import Database
 from shared.messaging.consumer import Consumer
@@ -52,20 +53,30 @@ class InboxWorker:
             handlers=POSTING_HANDLERS,
             clock=clock,
         )
+        self._caps = Consumer(
+            settings,
+            self._database,
+            group="matching-inbox-caps",
+            topics=[JOBS.name],
+            handlers=CAP_HANDLERS,
+            clock=clock,
+        )
         self.checks: dict[str, Check] = {
             "database": self._database_answers,
             "alerts": self._alerts_flow,
             "postings": self._postings_flow,
+            "caps": self._caps_flow,
         }
 
     def stop(self) -> None:
         self._stopping.set()
         self._alerts.stop()
         self._postings.stop()
+        self._caps.stop()
 
     async def run(self) -> None:
         try:
-            await asyncio.gather(self._alerts.run(), self._postings.run(), self._release_forever())
+            await asyncio.gather(self._alerts.run(), self._postings.run(), self._caps.run(), self._release_forever())
         finally:
             await self._database.close()
 
@@ -95,3 +106,6 @@ class InboxWorker:
 
     async def _postings_flow(self) -> str | None:
         return self._postings.progress.problem()
+
+    async def _caps_flow(self) -> str | None:
+        return self._caps.progress.problem()

@@ -58,7 +58,7 @@ async def test_records_are_deleted_after_six_months(desk: MatchingDesk) -> None:
     citizen = f"citizen:{uuid4().hex[:8]}"
     for days, left in ((183, 1), (185, 0)):
         async with desk.database.transaction() as tx:
-            await consents.record_use(tx, citizen, "used", f"alert-{days}", 1, desk.now - timedelta(days=days))
+            await consents.record_uses(tx, [citizen], "used", f"alert-{days}", desk.now - timedelta(days=days))
             await consents.forget_records(tx, desk.now, desk.settings.records_kept_days)
         rows = await desk.rows("SELECT 1 FROM location_record WHERE citizen_id = :id AND how = :how", id=citizen,
                                how=f"alert-{days}")  # fmt: skip

@@ -93,8 +93,12 @@ async def ride(client: httpx.AsyncClient, rider: Rider, per_second: int, until: 
 
 async def measure(stack: Stack, citizens: int, fixes_per_s: int, seconds: float) -> dict[str, object]:
     per_second = max(1, round(fixes_per_s / citizens))
-    limits = httpx.Limits(max_connections=2 * citizens + 20, max_keepalive_connections=2 * citizens)
-    async with httpx.AsyncClient(base_url=stack.gateway_url, limits=limits, timeout=30) as client:
+    limits = httpx.Limits(max_connections=citizens + 10, max_keepalive_connections=citizens)
+    # Streams have a pool of their own: a pool looks through all of its connections at every request.
+    async with (
+        httpx.AsyncClient(base_url=stack.gateway_url, limits=httpx.Limits(max_connections=40), timeout=30) as client,
+        httpx.AsyncClient(base_url=stack.gateway_url, limits=limits, timeout=30) as listening,
+    ):
         length_m = citizens * 7 + (seconds + 5) * per_second * STEP_M
         await open_street(client, bearer(stack, "officer:표본 기관"), int(length_m / SPACING_M) + 1)
         riders = [Rider(f"bench-{i:04d}", bearer(stack, f"citizen:bench-{i:04d}"), 7.0 * i) for i in range(citizens)]
@@ -104,9 +108,10 @@ async def measure(stack: Stack, citizens: int, fixes_per_s: int, seconds: float)
                 await client.post("/api/matching/consents/location", json={}, headers={**rider.headers, **key})
             ).raise_for_status()
         ready = asyncio.Semaphore(0)
-        streams = [asyncio.create_task(listen(client, rider, ready)) for rider in riders]
+        streams = [asyncio.create_task(listen(listening, rider, ready)) for rider in riders]
         for _ in riders:
             await asyncio.wait_for(ready.acquire(), 60)
+        before = cpu_s(stack)
         began = time.perf_counter()
         await asyncio.gather(
             *(_staggered(client, r, per_second, i / citizens, began + seconds) for i, r in enumerate(riders))
@@ -118,7 +123,10 @@ async def measure(stack: Stack, citizens: int, fixes_per_s: int, seconds: float)
         for stream in streams:
             stream.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
-    return summary(riders, per_second, took)
+    spent = {
+        name: round(after - before[name], 2) for name, after in cpu_s(stack).items() if after - before[name] >= 0.1
+    }
+    return {**summary(riders, per_second, took), "cpu_s": spent}
 
 
 def bearer(stack: Stack, who: str) -> dict[str, str]:
@@ -141,6 +149,12 @@ def summary(riders: list[Rider], per_second: int, took: float) -> dict[str, obje
     fixes = sum(round((r.at_m - 7.0 * i) / STEP_M) for i, r in enumerate(riders))
     return {"citizens": len(riders), "fixes_per_s": round(fixes / took, 1), "alerts": len(waits), "missing": missing,
             "duplicate": sum(r.repeated for r in riders), "latency_ms": quantiles, "fixes_per_request": per_second}  # fmt: skip
+
+
+def cpu_s(stack: Stack) -> dict[str, float]:
+    """CPU seconds so far of every process of the stack, and of this client."""
+    processes = {name: psutil.Process(stack.processes.pid(name)) for name in stack.processes.names()}
+    return {name: sum(p.cpu_times()[:2]) for name, p in {**processes, "this client": psutil.Process()}.items()}
 
 
 def memory_mib(stack: Stack) -> dict[str, int]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from services.jobs.claims.models import Alternative
+from services.jobs.claims.recent import Recent
 from services.jobs.settings import Settings
 from shared.publishing import Parts
 
@@ -18,6 +21,7 @@ class JobsParts(Parts):
 
     settings: Settings
     redis: Redis
+    alternatives: Recent[UUID, list[Alternative]] = field(default_factory=lambda: Recent(for_s=1.0, most=1_000))
 
 
 async def _parts(request: Request) -> JobsParts:

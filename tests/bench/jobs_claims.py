@@ -39,15 +39,16 @@ async def _rush(stage: Stage, options: argparse.Namespace, people: list[dict[str
             took.setdefault(answer.status_code, []).append(time.perf_counter() - started)
             statuses[answer.status_code] += 1
 
-    started = time.perf_counter()
+    started, used_s = time.perf_counter(), stage.cpu_s()
     await asyncio.gather(*(citizen() for _ in range(options.citizens)))
-    elapsed_s = time.perf_counter() - started
+    elapsed_s, used_s = time.perf_counter() - started, stage.cpu_s() - used_s
     (row,) = await stage.sql("SELECT taken, (SELECT count(*) FROM claim WHERE posting_id = p.id) AS claims "
                              "FROM posting p WHERE id = $1", posting["id"])  # fmt: skip
     every = [t for taken in took.values() for t in taken]
     return {
         "slots": slots, "requests_per_s": round(len(every) / elapsed_s), "places_per_s_while_any": _rate(took[201], options),
         "statuses": {str(status): n for status, n in sorted(statuses.items())},
+        "service_cpu_ms_per_request": round(used_s * 1000 / len(every), 2),
         "p50_ms": percentile_ms(every, 0.5), "p99_ms": percentile_ms(every, 0.99),
         "p99_ms_of_those_with_a_place": percentile_ms(took[201], 0.99),
         "held": row["taken"] == row["claims"] == statuses[201] <= slots and set(statuses) <= {201, 409},

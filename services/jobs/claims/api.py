@@ -50,8 +50,11 @@ async def institutions_claim(tx: AsyncConnection, claim_id: UUID, officer: Princ
 
 
 async def _no_place(parts: JobsParts, posting_id: UUID, why: NoPlace) -> Problem:
-    async with parts.database.transaction() as tx:
-        nearest = await alternatives_to(tx, posting_id, parts.clock())
+    nearest = parts.alternatives.get(posting_id)
+    if nearest is None:
+        async with parts.database.transaction() as tx:
+            nearest = await alternatives_to(tx, posting_id, parts.clock())
+        parts.alternatives.put(posting_id, nearest)
     problem = of_refusal(why)
     problem.title = "자리가 없습니다. 가까운 다른 일이 있습니다 / No place here; these are nearest"
     problem.extra["alternatives"] = [one.model_dump(mode="json") for one in nearest]

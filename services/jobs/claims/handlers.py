@@ -60,10 +60,11 @@ async def claim_place(
     """Raises NoPlace, Conflict or Refused where there is no place for them."""
     now, caps = parts.clock(), caps_of(parts.settings)
     worker = await store.lock_worker(tx, citizen_id)
-    posting = await locked_posting(tx, posting_id)
     if await store.open_claim(tx, posting_id, citizen_id) is not None:
         raise Conflict("posting_id", "claimed-already", "this posting is claimed by you already")
-    load, taken = await store.load_of(tx, citizen_id, now - LOOK_BACK), await taken_of(tx, posting_id)
+    load = await store.load_of(tx, citizen_id, now - LOOK_BACK)
+    # Everything of the citizen's own is known before the posting is locked: a crowd waits for that lock.
+    posting, taken = await locked_posting(tx, posting_id), await taken_of(tx, posting_id)
     state = domain.place_for(posting, taken, worker, load, caps, now, may_wait=body.wait)
     claim = domain.new_claim(uuid4(), posting, citizen_id, state, now)
     await store.add(tx, claim)

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class PlatformSettings(BaseSettings):
     """Frozen; a service adds its own fields in `services/<service>/settings.py`."""
 
-    model_config = SettingsConfigDict(env_prefix="GWANGSAN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GWANGSAN_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     environment: Literal["development", "production"] = Field(
         "development", description="production refuses development keys"

@@ -16,6 +16,7 @@ from deploy.local.probes import Probe, http_ready, kafka_ready, postgres_ready, 
 from deploy.local.processes import Launch, Process, Task, run_once
 from deploy.local.redis import Redis
 from deploy.local.report import Report
+from deploy.local.secrets import password
 
 PREFERRED = {
     "gateway": 8080,
@@ -112,6 +113,7 @@ def make(
     env = {
         "GWANGSAN_ENVIRONMENT": os.environ.get("GWANGSAN_ENVIRONMENT", "development"),
         "GWANGSAN_OIDC_AUDIENCE": "gwangsan",
+        "GWANGSAN_JOBS_SECRET": given.get("GWANGSAN_JOBS_SECRET") or password(home, "jobs"),
     }
     env |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     steps: list[Process | Task] = []

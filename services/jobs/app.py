@@ -30,12 +30,11 @@ from shared.publishing import build_publisher
 from shared.web import serve
 
 ROUTERS = (postings, claims, work, trust, reports, counts, rules, drafts, shifts, imports)
-LOCAL_SECRET = "development-only"  # noqa: S105 - the value that production refuses
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
-    if settings.environment == "production" and settings.jobs_secret == LOCAL_SECRET:
+    if settings.environment == "production" and "jobs_secret" not in settings.model_fields_set:
         raise ValueError("GWANGSAN_JOBS_SECRET must be set in production")
     app = build_publisher("jobs", settings, ROUTERS, description="일자리: 광산시민수당과 틈새 연결", clock=clock)
     redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)

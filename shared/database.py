@@ -21,11 +21,12 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
+        # No ping before use: it costs as much as the statement. After a restart of the server one request finds its
+        # connection gone, is answered 503 with Retry-After, and the pool drops all that it held.
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             pool_timeout=10,
             connect_args={"timeout": 10, "command_timeout": 30},
         )

@@ -70,12 +70,12 @@ async def _events(parts: Parts, citizen_id: str, after: int | None) -> AsyncIter
 
 
 async def _now(parts: Parts, citizen_id: str) -> int:
-    async with parts.database.transaction() as tx:
+    async with parts.database.statement() as tx:
         return await store.last_change(tx, citizen_id)
 
 
 async def _read(parts: Parts, citizen_id: str, change: int) -> list[Row[Any]]:
-    async with parts.database.transaction() as tx:
+    async with parts.database.statement() as tx:
         return await store.since(tx, citizen_id, change, AT_ONCE)
 
 

@@ -111,17 +111,17 @@ async def tap(stack: Addresses) -> AsyncIterator[Tap]:
         yield listening
 
 
-def alerts(tap: Tap, posting: dict[str, Any]) -> Counter[tuple[str, int]]:
-    """(citizen, urgency epoch) of every alert about the posting, counted by record, by event id once."""
+def alerts(tap: Tap, posting: dict[str, Any], people: tuple[str, ...]) -> Counter[tuple[str, int]]:
+    """(citizen, urgency epoch) of every alert to these people about the posting; what is repeated by event id is one."""
     told = {envelope.id: envelope.data for envelope in map(open_envelope, tap.records)}
     ours = (a for a in told.values() if isinstance(a, Alert) and str(a.posting_id) == posting["id"])
-    return Counter((a.citizen_id, a.urgency_epoch) for a in ours)
+    return Counter((a.citizen_id, a.urgency_epoch) for a in ours if a.citizen_id in people)
 
 
 async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted_twice(
     jobs: JobsDesk, matching: Matching, tap: Tap
 ) -> None:
-    one, two, three, four = (f"citizen:{name}-{uuid4().hex[:6]}" for name in ("하나", "둘", "셋", "넷"))
+    one, two, three, four = us = tuple(f"citizen:{name}-{uuid4().hex[:6]}" for name in ("하나", "둘", "셋", "넷"))
     for who, metres in ((one, 100), (two, 300), (three, 600), (four, 1_300)):
         await matching.free_and_standing(who, metres)
         await jobs.good("PUT", "/me", {"birth_year": 1970}, as_=who)
@@ -129,7 +129,7 @@ async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted
     times: dict[str, Any] = {"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=2)).isoformat()}
     place = {"name": "송정 경로당", "lat": PLACE[0], "lon": PLACE[1]}
     posting = await jobs.good("POST", "/postings", shift_draft(place=place, slots=2, **times))
-    await tap.wait_for(lambda _: len(alerts(tap, posting)) == 3)
+    await tap.wait_for(lambda _: len(alerts(tap, posting, us)) == 3)
     await until(lambda: matching.item(three, posting))
 
     first, second = await jobs.claimed(posting, one), await jobs.claimed(posting, two)
@@ -139,9 +139,9 @@ async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted
 
     dropped = await jobs.good("POST", f"/claims/{first['id']}/drop", {"reason": "아이가 아파요"}, as_=one)
     assert (dropped["late"], second["state"]) == (True, "held")
-    await tap.wait_for(lambda _: (three, 1) in alerts(tap, posting))
-    assert (four, 1) not in alerts(tap, posting)
-    await tap.wait_for(lambda _: (four, 1) in alerts(tap, posting), 20 * STEP_S)
+    await tap.wait_for(lambda _: (three, 1) in alerts(tap, posting, us))
+    assert (four, 1) not in alerts(tap, posting, us)
+    await tap.wait_for(lambda _: (four, 1) in alerts(tap, posting, us), 20 * STEP_S)
     await until(lambda: matching.item(four, posting))
     assert (await jobs.claimed(posting, four))["state"] == "held"
     assert (await jobs.posting(posting))["status"] == "closed"
@@ -149,11 +149,11 @@ async def test_a_late_drop_out_is_filled_from_farther_away_and_nobody_is_alerted
 
     for who in (one, two, three):
         await matching.stands(who, 150)
-    await tap.wait_for(lambda _: len(alerts(tap, posting)) >= 5)
-    assert alerts(tap, posting) == {(one, 0): 1, (two, 0): 1, (three, 0): 1, (three, 1): 1, (four, 1): 1}
+    await tap.wait_for(lambda _: len(alerts(tap, posting, us)) >= 5)
+    assert alerts(tap, posting, us) == {(one, 0): 1, (two, 0): 1, (three, 0): 1, (three, 1): 1, (four, 1): 1}
 
     async def counted() -> bool:
-        return bool((await jobs.good("GET", f"/postings/{posting['id']}/counts"))["alerted"] == 5)
+        return bool((await jobs.good("GET", f"/postings/{posting['id']}/counts"))["alerted"] >= 5)
 
     await until(counted, 30)
 

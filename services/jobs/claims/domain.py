@@ -151,7 +151,9 @@ def check_load(posting_id: UUID, terms: Terms, load: Load, caps: Caps) -> None:
         planned = sum(by_month(c.starts_at, c.ends_at).get(month, 0.0) for c in coming)
         pay = sum(c.planned_krw * _part(c, month) for c in coming) + planned_krw(terms) * share / whole
         if minutes.get(month, 0) + planned + share > caps.minutes or krw.get(month, 0) + pay > caps.krw:
-            raise Conflict("posting_id", "monthly-cap", f"{month} allows {caps.minutes / 60:g} hours and {caps.krw:,} won")
+            raise Conflict(
+                "posting_id", "monthly-cap", f"{month} allows {caps.minutes / 60:g} hours and {caps.krw:,} won"
+            )
 
 
 def _part(claim: Claim, month: str) -> float:
@@ -170,7 +172,12 @@ def new_claim(id_: UUID, posting: JobPosting, citizen_id: str, state: ClaimState
 def moved(claim: Claim, state: ClaimState, now: datetime, because: str | None = None, **changed: object) -> Claim:
     """The claim in another state, one version on."""
     return replace(
-        claim, state=state, version=claim.version + 1, because=because, changed_at=now, **changed  # type: ignore[arg-type]
+        claim,
+        state=state,
+        version=claim.version + 1,
+        because=because,
+        changed_at=now,
+        **changed,  # type: ignore[arg-type]
     )
 
 

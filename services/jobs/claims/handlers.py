@@ -80,9 +80,7 @@ async def _take(tx: AsyncConnection, posting: JobPosting, now: datetime) -> None
         await desk.change(tx, posting, posts.fill(posting, now))
 
 
-async def drop_claim(
-    tx: AsyncConnection, claim: Claim, posting: JobPosting, reason: str, parts: JobsParts
-) -> Claim:
+async def drop_claim(tx: AsyncConnection, claim: Claim, posting: JobPosting, reason: str, parts: JobsParts) -> Claim:
     """The place goes to who waits; else the posting opens again, told anew where that is late (J5)."""
     now = parts.clock()
     after = domain.drop(claim, reason, now, parts.settings.jobs_late_dropout_h)

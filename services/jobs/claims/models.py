@@ -92,8 +92,12 @@ class Applicant(BaseModel):
     @classmethod
     def of(cls, claim: Claim, worker: Worker, profile: Profile) -> Applicant:
         same = {name: getattr(claim, name) for name in cls.model_fields if hasattr(claim, name)}
-        earned = {name: getattr(profile, name) for name in cls.model_fields if name != "tags" and hasattr(profile, name)}
-        return cls(**same, **earned, claim_id=claim.id, name=worker.name, claimed_at=claim.created_at, tags=dict(profile.tags))
+        earned = {
+            name: getattr(profile, name) for name in cls.model_fields if name != "tags" and hasattr(profile, name)
+        }
+        return cls(
+            **same, **earned, claim_id=claim.id, name=worker.name, claimed_at=claim.created_at, tags=dict(profile.tags)
+        )
 
 
 class Alternative(BaseModel):

@@ -25,7 +25,9 @@ _TRY_WORKER = text(f"""
     SELECT citizen_id, name, birth_year, guardian_consent, {_BLOCKED} FROM worker WHERE citizen_id = :citizen
     FOR UPDATE SKIP LOCKED
 """)  # noqa: S608
-_WORKER = text("SELECT citizen_id, name, birth_year, guardian_consent, false AS blocked FROM worker WHERE citizen_id = :citizen")
+_WORKER = text(
+    "SELECT citizen_id, name, birth_year, guardian_consent, false AS blocked FROM worker WHERE citizen_id = :citizen"
+)
 _PUT_WORKER = text("""
     INSERT INTO worker (citizen_id, name, birth_year, guardian_consent) VALUES (:citizen_id, :name, :birth_year, :guardian_consent)
     ON CONFLICT (citizen_id) DO UPDATE SET name = :name, birth_year = :birth_year, guardian_consent = :guardian_consent
@@ -124,9 +126,7 @@ async def load_of(tx: AsyncConnection, citizen_id: str, since: datetime) -> Load
     return Load(await coming(tx, citizen_id, since), worked, tuple((row.month, int(row.krw)) for row in months))
 
 
-async def page(
-    tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID] | None, limit: int
-) -> list[Claim]:
+async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID] | None, limit: int) -> list[Claim]:
     at, id_ = after or (None, None)
     rows = await tx.execute(_PAGE, {"citizen": citizen_id, "at": at, "id": id_, "limit": limit + 1})
     return [_claim(row) for row in rows]

@@ -47,7 +47,9 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         read += chunk
         if len(read) > MOST_BYTES:
-            raise Problem(413, "too-large", "파일이 너무 큽니다 (10 MB까지) / The file is too large", most_bytes=MOST_BYTES)
+            raise Problem(
+                413, "too-large", "파일이 너무 큽니다 (10 MB까지) / The file is too large", most_bytes=MOST_BYTES
+            )
     return bytes(read)
 
 

@@ -95,7 +95,11 @@ def _check_header(header: list[str]) -> None:
     missing = [NAMES[name] for name in NEEDED if name not in header]
     unknown = [name for name in header if name not in NAMES]
     if missing or unknown or len(set(header)) != len(header):
-        raise Refused("file", "header", f"missing: {', '.join(missing) or '-'}; unknown or twice: {', '.join(unknown) or '-'}"[:300])
+        raise Refused(
+            "file",
+            "header",
+            f"missing: {', '.join(missing) or '-'}; unknown or twice: {', '.join(unknown) or '-'}"[:300],
+        )
 
 
 def _shaped(reader: Any, header: list[str]) -> tuple[list[Row], list[RowError]]:
@@ -131,7 +135,9 @@ def draft_of(row: Row, district: District) -> PostingDraft | list[RowError]:
         draft = PostingDraft.model_validate(body)
     except ValidationError as error:
         told = {e.column for e in errors} | ({NAMES["lon"]} if any(e.rule == "no-place" for e in errors) else set())
-        found = (_error(row.line, e) for e in error.errors(include_input=False, include_url=False, include_context=False))
+        found = (
+            _error(row.line, e) for e in error.errors(include_input=False, include_url=False, include_context=False)
+        )
         return errors + [one for one in found if one.column not in told]
     return errors or draft
 

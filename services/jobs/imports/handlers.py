@@ -62,7 +62,9 @@ async def planned(
         elif before is not None:
             plan.changed.append((row, draft, before))
         elif _words(draft.headline, draft.place.name, draft.starts_at) in words:
-            plan.errors.append(RowError(row.line, NAMES["headline"], "suspected-duplicate", "an open posting says the same"))
+            plan.errors.append(
+                RowError(row.line, NAMES["headline"], "suspected-duplicate", "an open posting says the same")
+            )
         else:
             plan.new.append((row, _opened(row, draft, officer, parts, now)))
     return plan
@@ -130,14 +132,14 @@ async def _edit(tx: AsyncConnection, posting_id: UUID, draft: PostingDraft, part
     await follow_edit(tx, before, after)
 
 
-
-
 def _report(id_: UUID, plan: Plan, mode: Mode, source: str, doing: bool) -> ImportReport:
     errors = sorted(plan.errors, key=lambda e: (e.line, e.column, e.rule))
     refused = len({error.line for error in errors})
     counts = {"created": len(plan.new), "changed": len(plan.changed), "unchanged": plan.unchanged, "refused": refused}
     shown = [RowErrorView(**asdict(error)) for error in errors[:SHOWN_ERRORS]]
-    return ImportReport(id=id_, source=source, mode=mode, applied=doing, rows=sum(counts.values()), errors=shown, **counts)
+    return ImportReport(
+        id=id_, source=source, mode=mode, applied=doing, rows=sum(counts.values()), errors=shown, **counts
+    )
 
 
 def refusal(errors: Sequence[RowError]) -> Problem:

@@ -46,7 +46,9 @@ def _root(raw: bytes) -> ET.Element:
         raise Refused("file", "xml", f"not XML: {error}"[:200]) from None
     if root.tag == "error" or root.find("error") is not None:
         said = " ".join(" ".join(root.itertext()).split())
-        raise Refused("file", "source-error", f"고용24가 오류로 답했습니다 / the source answered with an error: {said}"[:300])
+        raise Refused(
+            "file", "source-error", f"고용24가 오류로 답했습니다 / the source answered with an error: {said}"[:300]
+        )
     if root.tag != "wantedRoot":
         raise Refused("file", "source-shape", f"<wantedRoot> was expected, not <{root.tag}>"[:200])
     return root
@@ -64,7 +66,9 @@ def _closing_day(written: str) -> date | None:
 
 def _cells(told: dict[str, str], closes: date, district: District) -> dict[str, str]:
     """Hours are not in the list, so a usual day after the closing stands for them, and the text says so."""
-    address = " ".join(part for part in (told.get("basicAddr"), told.get("detailAddr")) if part) or told.get("region", "")
+    address = " ".join(part for part in (told.get("basicAddr"), told.get("detailAddr")) if part) or told.get(
+        "region", ""
+    )
     dong = next((d.name for d in district.dongs if d.name in address or d.name in told.get("region", "")), "")
     begins = datetime.combine(closes + timedelta(days=1), BEGINS, SEOUL)
     return {
@@ -75,5 +79,3 @@ def _cells(told: dict[str, str], closes: date, district: District) -> dict[str, 
         "starts_at": begins.isoformat(), "ends_at": datetime.combine(begins.date(), ENDS, SEOUL).isoformat(),
         "pay": told.get("minSal") or told.get("sal", ""), "pay_per": PAY_UNITS[told["salTpNm"]],
     }  # fmt: skip
-
-

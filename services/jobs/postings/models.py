@@ -21,7 +21,9 @@ PieceMinutes = Annotated[int, Field(ge=1, le=1_440), Number]
 class PayBody(Body):
     amount_krw: Krw
     per: PayPer = "hour"
-    minutes_per_piece: PieceMinutes | None = Field(default=None, description="how long a piece takes, where pay is per piece")
+    minutes_per_piece: PieceMinutes | None = Field(
+        default=None, description="how long a piece takes, where pay is per piece"
+    )
 
 
 class PostingDraft(Body):

@@ -52,9 +52,7 @@ def _row_of(terms: Terms) -> dict[str, Any]:
 def _terms_of(row: Row[Any]) -> Terms:
     widening = None
     if row.widen_began_at is not None:
-        widening = Widening(
-            steps_m=tuple(row.widen_steps_m), every_s=row.widen_every_s, began_at=row.widen_began_at
-        )
+        widening = Widening(steps_m=tuple(row.widen_steps_m), every_s=row.widen_every_s, began_at=row.widen_began_at)
     return Terms(
         row.headline, row.description, place_of(row), row.radius_m, tuple(row.interests), row.min_age,
         row.starts_at, row.ends_at, row.expires_at, row.pay_krw, row.pay_per, row.slots, row.urgent, row.category,

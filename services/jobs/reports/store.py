@@ -61,9 +61,7 @@ async def get(tx: AsyncConnection, id_: UUID, *, for_update: bool = False) -> Re
     return None if row is None else _report(row)
 
 
-async def queue(
-    tx: AsyncConnection, state: str, after: tuple[datetime, UUID] | None, limit: int
-) -> list[Report]:
+async def queue(tx: AsyncConnection, state: str, after: tuple[datetime, UUID] | None, limit: int) -> list[Report]:
     """Reports in a state, the oldest first."""
     at, id_ = after or (None, None)
     rows = await tx.execute(_QUEUE, {"state": state, "at": at, "id": id_, "limit": limit + 1})

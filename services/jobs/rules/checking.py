@@ -41,7 +41,13 @@ def broken_in_itself(
 
 
 async def broken_by(
-    tx: AsyncConnection, terms: Terms, institution: str, now: datetime, *, except_id: UUID = UUID(int=0), new: bool = True
+    tx: AsyncConnection,
+    terms: Terms,
+    institution: str,
+    now: datetime,
+    *,
+    except_id: UUID = UUID(int=0),
+    new: bool = True,
 ) -> list[Broken]:
     """The same, with what the database knows. `new` looks for one like it, too."""
     sensible = abs(terms.starts_at - now) <= SENSIBLE
@@ -50,7 +56,13 @@ async def broken_by(
 
 
 async def refuse_broken(
-    tx: AsyncConnection, terms: Terms, institution: str, now: datetime, *, except_id: UUID = UUID(int=0), new: bool = True
+    tx: AsyncConnection,
+    terms: Terms,
+    institution: str,
+    now: datetime,
+    *,
+    except_id: UUID = UUID(int=0),
+    new: bool = True,
 ) -> None:
     """Raises a 422 problem that names every rule the posting breaks."""
     broken = await broken_by(tx, terms, institution, now, except_id=except_id, new=new)

@@ -110,7 +110,9 @@ def _youngest(case: Case, _: Book) -> str | None:
 
 def _minors_day(case: Case, _: Book) -> str | None:
     minutes = max((minutes for _, minutes in by_day(case.terms.starts_at, case.terms.ends_at)), default=0.0)
-    return f"{minutes / 60:g}시간" if for_minors(case.terms) and minutes > MINOR_LONGEST_DAY.total_seconds() / 60 else None
+    return (
+        f"{minutes / 60:g}시간" if for_minors(case.terms) and minutes > MINOR_LONGEST_DAY.total_seconds() / 60 else None
+    )
 
 
 def _minors_night(case: Case, _: Book) -> str | None:
@@ -121,7 +123,9 @@ def _category(case: Case, book: Book) -> str | None:
     if case.terms.category is None:
         return None
     day = case.terms.starts_at.astimezone(SEOUL).date()
-    return None if any(c.id == case.terms.category and c.in_force(day) for c in book.categories) else case.terms.category
+    return (
+        None if any(c.id == case.terms.category and c.in_force(day) for c in book.categories) else case.terms.category
+    )
 
 
 def squeezed(text: str) -> str:

@@ -42,7 +42,9 @@ def _side(principal: Principal) -> Side:
 
 
 def _is(principal: Principal, review: Review, side: Side) -> bool:
-    mine = principal.institution == review.institution if side == "institution" else principal.subject == review.citizen_id
+    mine = (
+        principal.institution == review.institution if side == "institution" else principal.subject == review.citizen_id
+    )
     return mine and _side(principal) == side
 
 

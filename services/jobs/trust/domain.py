@@ -16,7 +16,9 @@ from shared.rules import Conflict, Refused
 Side = Literal["citizen", "institution"]
 TAGS: dict[Side, frozenset[str]] = {
     "institution": frozenset({"punctual", "kind", "careful", "skilled", "reliable", "hurried", "late", "careless"}),
-    "citizen": frozenset({"clear", "respectful", "safe", "paid-as-said", "welcoming", "unclear", "unsafe", "other-work"}),
+    "citizen": frozenset(
+        {"clear", "respectful", "safe", "paid-as-said", "welcoming", "unclear", "unsafe", "other-work"}
+    ),
 }
 MOST_TAGS = 5
 
@@ -100,7 +102,12 @@ class Facts:
     def take(self, event: Event) -> bool:
         """Take an event in. False where it says nothing of a profile, or nothing new."""
         if isinstance(event, ClaimChanged):
-            told: dict[str, Any] = {"state": event.state, "on_time": event.on_time, "late": event.late, "at": event.institution}
+            told: dict[str, Any] = {
+                "state": event.state,
+                "on_time": event.on_time,
+                "late": event.late,
+                "at": event.institution,
+            }
             return _newer(self.claims, str(event.id), event.version, told)
         if isinstance(event, HoursEntered):
             fresh = str(event.id) not in self.hours

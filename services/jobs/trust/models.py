@@ -65,7 +65,9 @@ class ProfileView(BaseModel):
 
     @classmethod
     def of(cls, profile: Profile) -> ProfileView:
-        return cls(**{name: getattr(profile, name) for name in cls.model_fields if name != "tags"}, tags=dict(profile.tags))
+        return cls(
+            **{name: getattr(profile, name) for name in cls.model_fields if name != "tags"}, tags=dict(profile.tags)
+        )
 
 
 class SignedSummary(BaseModel):

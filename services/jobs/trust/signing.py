@@ -30,7 +30,14 @@ class Signer:
         seed = hmac.new(secret.encode(), b"profile summaries", hashlib.sha256).digest()
         public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self._kid = hashlib.sha256(public).hexdigest()[:16]
-        self._public = {"kty": "OKP", "crv": "Ed25519", "x": _b64(public), "kid": self._kid, "use": "sig", "alg": ALGORITHM}
+        self._public = {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": _b64(public),
+            "kid": self._kid,
+            "use": "sig",
+            "alg": ALGORITHM,
+        }
         self._key = OKPKey.import_key({**self._public, "d": _b64(seed)})
 
     def keys(self) -> dict[str, Any]:

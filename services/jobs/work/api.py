@@ -115,7 +115,9 @@ async def post_dispute(
         return await _answer(kept, after)
 
 
-@router.post("/claims/{claim_id}/settle", response_model=ClaimView, summary="이의 결정 Settle a dispute, with the reason")
+@router.post(
+    "/claims/{claim_id}/settle", response_model=ClaimView, summary="이의 결정 Settle a dispute, with the reason"
+)
 async def post_settle(
     claim_id: UUID, body: SettleBody, officer: Officer, key: IdempotencyKey, parts: UseJobs
 ) -> Response:
@@ -149,7 +151,9 @@ async def get_statement(
     return await _statement(parts, month, f"{month} 근무 명세서", format, citizen=citizen.subject)
 
 
-@router.get("/institution/ledger/{month}/statement", summary="기관 월 명세서 The institution's", response_class=Response)
+@router.get(
+    "/institution/ledger/{month}/statement", summary="기관 월 명세서 The institution's", response_class=Response
+)
 async def get_institution_statement(
     month: InMonth, officer: Officer, parts: UseJobs, format: Literal["csv", "html"] = "csv"
 ) -> Response:
@@ -161,9 +165,13 @@ async def _statement(parts: JobsParts, month: str, title: str, format: str, **wh
     async with parts.database.transaction() as tx:
         lines = [_line(row) for row in await store.statement(tx, month, **whose)]
     if format == "html":
-        return HTMLResponse(as_html(title, lines), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+        return HTMLResponse(
+            as_html(title, lines), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        )
     name = f"statement-{month}.csv"
-    return Response(as_csv(lines), media_type=CSV_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(
+        as_csv(lines), media_type=CSV_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
 
 
 def _line(row: Row[Any]) -> StatementLine:

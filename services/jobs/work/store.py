@@ -60,7 +60,9 @@ async def cap_changed(tx: AsyncConnection, citizen_id: str, month: str, *, reach
     return (await tx.execute(_TOLD, values)).first() is not None
 
 
-async def statement(tx: AsyncConnection, month: str, *, citizen: str | None = None, institution: str = "") -> list[Row[Any]]:
+async def statement(
+    tx: AsyncConnection, month: str, *, citizen: str | None = None, institution: str = ""
+) -> list[Row[Any]]:
     """A month's lines with what they were for: a citizen's, or an institution's."""
     whose, name = ("citizen_id", citizen) if citizen is not None else ("institution", institution)
     return list(await tx.execute(_STATEMENTS[whose], {"name": name, "month": month}))

@@ -46,7 +46,7 @@ async def to_end(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition
 async def alerted(kafka_url: str, partition: int) -> list[tuple[str, UUID, int]]:
     """(citizen, posting, urgency epoch) of every alert of a partition that the topic still keeps."""
     found = []
-    async for record in _whole(kafka_url, TopicPartition(ALERTS.name, partition)):
+    async for record in whole(kafka_url, [TopicPartition(ALERTS.name, partition)]):
         try:
             head = _decode(record.value or b"")
         except msgspec.MsgspecError:
@@ -59,7 +59,7 @@ async def fixes_before(kafka_url: str, partition: int, offset: int) -> dict[str,
     """Each citizen's newest fix that was taken before `offset`; bad records were answered when they were taken."""
     found: dict[str, StoredFix] = {}
     piece: list[ConsumerRecord] = []
-    async for record in _whole(kafka_url, TopicPartition(LOCATIONS.name, partition)):
+    async for record in whole(kafka_url, [TopicPartition(LOCATIONS.name, partition)]):
         if record.offset < offset:
             piece.append(record)
         if len(piece) == CHUNK:
@@ -78,12 +78,17 @@ def _keep_newest(found: dict[str, StoredFix], records: list[ConsumerRecord]) -> 
             found[citizen_id] = fix
 
 
-async def _whole(kafka_url: str, where: TopicPartition) -> AsyncIterator[ConsumerRecord]:
-    consumer = kafka.consumer(kafka_url, group=None, max_records=CHUNK)
-    consumer.assign([where])
+async def whole(
+    kafka_url: str, where: Iterable[TopicPartition], next_offsets: dict[TopicPartition, int] | None = None
+) -> AsyncIterator[ConsumerRecord]:
+    """As to_end, by a consumer of its own; `next_offsets` is told from where to go on."""
+    consumer, wanted = kafka.consumer(kafka_url, group=None, max_records=CHUNK), list(where)
+    consumer.assign(wanted)
     await consumer.start()
     try:
-        async for record in to_end(consumer, [where]):
+        async for record in to_end(consumer, wanted):
             yield record
+        if next_offsets is not None:
+            next_offsets |= {tp: await consumer.position(tp) for tp in wanted}
     finally:
         await consumer.stop()

@@ -115,15 +115,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _restore_citizens(self, partitions: set[int]) -> None:
         """Everything known of the citizens of newly given partitions; then whatever they missed meanwhile is told."""
         started, now = time.monotonic(), self._clock()
-        watches = {TopicPartition(WATCHES.name, p) for p in partitions}
-        others = {tp: await self._state.position(tp) for tp in self._state.assignment() - watches}
-        self._state.assign([*others, *watches])
-        for tp, offset in others.items():  # an assignment forgets every position
-            self._state.seek(tp, offset)
+        await self._restore_watches({TopicPartition(WATCHES.name, p) for p in partitions}, now)
         rows: list[int] = []
-        async for record in replay.to_end(self._state, watches):
-            if (event := _opened(record)) is not None:
-                self._engine_put(event, record.partition, now, look=False)
         for partition in partitions:
             self._engine.remember(await replay.alerted(self._settings.kafka_url, partition), partition)
             for citizen_id, fix in (await self._positions(partition, now)).items():
@@ -142,6 +135,18 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             seconds=round(time.monotonic() - started, 2),
         )
         await self._alerts.publish(self._engine.look_again(rows, self._clock(), "caught_up"))
+
+    async def _restore_watches(self, watches: set[TopicPartition], now: datetime) -> None:
+        """By a consumer of their own: what _take_state reads meanwhile waits for its turn, and fixes must not overtake."""
+        next_offsets: dict[TopicPartition, int] = {}
+        async for record in replay.whole(self._settings.kafka_url, watches, next_offsets):
+            if (event := _opened(record)) is not None:
+                self._engine_put(event, record.partition, now, look=False)
+        others = self._state.assignment() - watches
+        next_offsets |= {tp: await self._state.position(tp) for tp in others}
+        self._state.assign(list(next_offsets))
+        for tp, offset in next_offsets.items():  # an assignment forgets every position
+            self._state.seek(tp, offset)
 
     async def _positions(self, partition: int, now: datetime) -> dict[str, StoredFix]:
         """Where citizens last were: the newest of what Redis kept and of what locations.v1 still has up to the offset

@@ -184,7 +184,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             self._progress.seen(self._fixes)
 
     async def _apply(self, records: list[ConsumerRecord]) -> None:
-        """One batch: positions kept and alerts acknowledged before anything is remembered as done."""
+        """One batch: alerts acknowledged before anything is remembered. A position kept in Redis ahead of its alerts
+        would, after a crash, make the fixes late that are read again for them.
+        """
         decoded = decode(records)
         for record, reason in decoded.bad:
             await self._give_up(record, reason)
@@ -193,9 +195,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         for code, name in enumerate(kernel.OUTCOMES):
             if count := int((outcome == code).sum()):
                 telemetry.FIXES.labels(name).inc(count)
-        self._shares.moved(decoded.fixes, outcome)
         self._erasure.refused(decoded.fixes.partitions, outcome)
         await self._alerts.publish(matches, decoded.received_at)
+        self._shares.moved(decoded.fixes, outcome)
 
     async def _take_state(self) -> None:
         while not self._stopping.is_set():

@@ -65,6 +65,7 @@ class KeyStore:
         self._settings = settings
         self._keys = KeySet([])
         self._fetched_at = -math.inf
+        self.read = 0
         self._tried_at = -math.inf
         self._lock = asyncio.Lock()
         self._refreshing: asyncio.Task[None] | None = None
@@ -99,6 +100,7 @@ class KeyStore:
                 answer.raise_for_status()
                 self._keys = _usable(answer.json()["keys"])
                 self._fetched_at = time.monotonic()
+                self.read += 1
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             log.warning("jwks_unreachable", error=type(error).__name__)
 
@@ -134,13 +136,17 @@ class Verifier:
             sub={"essential": True},
         )
         self._verified: dict[str, tuple[Principal, float]] = {}
+        self._verified_by = 0
 
     async def principal(self, token: str) -> Principal:
         """Raises a 401 problem that says what was wrong with the token, and never repeats the token.
 
-        A token that was verified is believed for a minute more, never past its expiry: so long may a key that the
-        issuer withdrew still be honoured.
+        A token that was verified is believed for a minute more, never past its expiry, and not once the keys were read
+        again.
         """
+        if self._keys.read != self._verified_by:
+            self._verified.clear()
+            self._verified_by = self._keys.read
         known = self._verified.get(token)
         if known is not None and time.monotonic() < known[1]:
             return known[0]

@@ -27,7 +27,16 @@ PATH = re.compile(r"(?:services|shared|deploy|tests|examples|web|data|docs)/[\w.
 DOCUMENT = re.compile(r"docs/[\w/-]+\.(?:md|json)")
 SETTING = re.compile(r"GWANGSAN_([A-Z_]+)")
 # Read from the environment by deploy/local, docker-compose.yml and the tests, not by a settings class.
-OTHER_SETTINGS = {"GATEWAY_PORT", "GATEWAY_URL", "HOME", "CACHE", "BIND", "PUBLIC_URL", "SAMPLE_PASSWORD"}
+OTHER_SETTINGS = {
+    "GATEWAY_PORT",
+    "GATEWAY_URL",
+    "HOME",
+    "CACHE",
+    "BIND",
+    "PUBLIC_URL",
+    "SAMPLE_PASSWORD",
+    "JOBS_SECRET",
+}
 
 # The tree must not tell whose machine it was made on, nor name the hosts that packages come from (joined here, so that
 # this file does not either).

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from services.matching.engine.session import GROUP
 from services.matching.index import store as index
 from services.matching.settings import Settings
 from shared.contracts import Alert
+from shared.contracts.location import LOCATIONS
+from shared.messaging import dead_letters
+from shared.messaging.dead_letters import DeadLetter
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -135,3 +139,25 @@ async def test_an_emptied_redis_fills_by_itself_and_nobody_is_told_twice(crowd: 
     await crowd.walk(STEPS // 2, STEPS)
     late = await crowd.opens(10, seed=7)
     await crowd.hears(crowd.expected(offers) | crowd.expected(late, since=STEPS - 1))
+
+
+async def test_a_fix_that_cannot_be_read_is_set_aside_without_its_coordinate(crowd: Crowd, workers: Workers) -> None:
+    """And no line of the engine's log says where anybody was."""
+    offers = await crowd.opens(20, seed=8)
+    engine = workers.start("engine")
+    digits = "35.190703141592"
+    broken = b'{"citizen_id": "citizen:x", "lat": %s, "lon": "east"}' % digits.encode()
+    sent = await crowd.producer.send_and_wait(LOCATIONS.name, broken, partition=3)
+    await crowd.walk(0, STEPS)
+    await crowd.hears(crowd.expected(offers))
+    mine = f"{GROUP}/{LOCATIONS.name}/3/{sent.offset}"
+
+    async def letter() -> DeadLetter | None:
+        letters = [found async for found in dead_letters.read_all(crowd.desk.settings.kafka_url) if found.id == mine]
+        return letters[0] if letters else None
+
+    kept = await until(letter, 20, what="the dead letter")
+    assert (kept.private, kept.key, kept.value) == (True, None, None)
+    assert digits not in repr(kept)
+    some_steps = {f"{lat:.9f}"[:10] for steps in crowd.walks.values() for lat, _ in steps}
+    assert not [line for line in engine.said().splitlines() if digits in line or any(at in line for at in some_steps)]

@@ -121,8 +121,11 @@ class Consumer:
             while not self._stopping.is_set():
                 batches = await clients.consumer.getmany(timeout_ms=POLL_MS)
                 async with self._busy:
-                    for partition, records in batches.items():
-                        await self._batch(clients, partition, records)
+                    # Each partition keeps its order; together they wait for the disk and the broker once, not in turn.
+                    each = (self._batch(clients, partition, records) for partition, records in batches.items())
+                    for outcome in await asyncio.gather(*each, return_exceptions=True):
+                        if isinstance(outcome, BaseException):
+                            raise outcome
                 self.progress.seen(clients.consumer)
         except Interrupted:
             return

@@ -55,7 +55,14 @@ class JobsDesk:
     clock: SetClock
 
     async def ask(
-        self, method: str, path: str, body: object = None, *, as_: str | None = OFFICER, key: str | None = None, **more: Any
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        as_: str | None = OFFICER,
+        key: str | None = None,
+        **more: Any,
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token(self.issuer, as_)}"} if as_ else {}
         if method == "POST":

@@ -72,7 +72,11 @@ async def test_a_repeated_claim_is_answered_alike_and_once(jobs: JobsDesk) -> No
 
 async def test_nobody_claims_twice_nor_two_places_at_one_time(jobs: JobsDesk) -> None:
     who = somebody()
-    first, same, touching = await jobs.opened(days=5, slots=9), await jobs.opened(days=5, hour=11), await jobs.opened(days=5, hour=12)
+    first, same, touching = (
+        await jobs.opened(days=5, slots=9),
+        await jobs.opened(days=5, hour=11),
+        await jobs.opened(days=5, hour=12),
+    )
     await jobs.claimed(first, who)
     (twice,) = problem(await jobs.ask("POST", f"/postings/{first['id']}/claims", {}, as_=who), 409, "conflict")
     (overlap,) = problem(await jobs.ask("POST", f"/postings/{same['id']}/claims", {}, as_=who), 409, "conflict")
@@ -200,7 +204,9 @@ async def test_who_is_asked_again_may_leave_without_being_late(jobs: JobsDesk) -
     edit = {"pay": {"amount_krw": 11_000}}
     await jobs.good("PATCH", f"/postings/{posting['id']}", edit, headers={"If-Match": f'"v{version}"'})
     with jobs.clock.at(tomorrow_at(10, days=3).isoformat()):
-        assert not (await jobs.good("POST", f"/claims/{held['id']}/drop", {"reason": "그 값엔 못 해요"}, as_=HANEUL))["late"]
+        assert not (await jobs.good("POST", f"/claims/{held['id']}/drop", {"reason": "그 값엔 못 해요"}, as_=HANEUL))[
+            "late"
+        ]
 
 
 async def test_places_taken_are_not_edited_away_and_more_places_open_it_again(jobs: JobsDesk) -> None:
@@ -228,7 +234,11 @@ async def test_a_cancelled_posting_tells_everybody_who_claimed_and_stays_off(job
 
 
 async def test_age_is_asked_only_where_the_work_asks_for_it(jobs: JobsDesk) -> None:
-    night, adults, day = await jobs.opened(days=14, hour=21), await jobs.opened(days=15, min_age=19), await jobs.opened(days=16)
+    night, adults, day = (
+        await jobs.opened(days=14, hour=21),
+        await jobs.opened(days=15, min_age=19),
+        await jobs.opened(days=16),
+    )
     year = tomorrow_at(0, days=14).year
     who = somebody()
 

@@ -127,7 +127,11 @@ async def test_a_day_that_breaks_a_rule_is_told_and_left_out_or_stops_all(jobs: 
     }  # fmt: skip
     problem(await jobs.ask("POST", "/shifts", {**body, "skip_refused": False}), 422, "invalid")
     made = await jobs.good("POST", "/shifts", body)
-    assert [[one["rule"] for one in result["broken"]] for result in made["results"]] == [[], ["suspected-duplicate"], []]
+    assert [[one["rule"] for one in result["broken"]] for result in made["results"]] == [
+        [],
+        ["suspected-duplicate"],
+        [],
+    ]
 
 
 async def test_too_many_shifts_are_refused(jobs: JobsDesk) -> None:

@@ -141,9 +141,7 @@ async def test_who_is_blocked_neither_claims_nor_posts_until_unblocked(jobs: Job
 
 async def test_reporting_without_end_is_turned_away(jobs: JobsDesk) -> None:
     who = somebody()
-    answers = [
-        await jobs.ask("POST", f"/postings/{uuid4()}/reports", {"reason": "other"}, as_=who) for _ in range(12)
-    ]
+    answers = [await jobs.ask("POST", f"/postings/{uuid4()}/reports", {"reason": "other"}, as_=who) for _ in range(12)]
     assert answers[-1].status_code == 429
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
 

@@ -120,7 +120,9 @@ async def test_a_dispute_goes_to_the_officer_and_a_correction_reverses(jobs: Job
         await one.act("hours", {"minutes": 120})
         assert [e.news for e in await jobs.events(one.posting["id"], PostingNoticed)] == ["disputed"]
         problem(await one.act("settle", {"minutes": 90, "reason": "내가 정함"}), 403, "forbidden")
-        assert (await one.act("settle", {"minutes": 90, "reason": "시계 확인"}, officer=True)).json()["state"] == "finished"
+        assert (await one.act("settle", {"minutes": 90, "reason": "시계 확인"}, officer=True)).json()[
+            "state"
+        ] == "finished"
         assert ((await one.ledger())["minutes"], (await one.ledger())["pay_krw"]) == (90, 18_000)
         await one.act("dispute", {"reason": "두 시간이었어요"})
         assert (await one.ledger())["minutes"] == 90

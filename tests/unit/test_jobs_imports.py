@@ -92,7 +92,9 @@ def test_a_file_that_is_none_is_refused_with_the_reason(raw: bytes, rule: str) -
 
 
 def test_there_is_an_end_to_the_rows() -> None:
-    body = "\n".join(f"{n},책 정리,도서관,수완동,2026-12-01 10:00,2026-12-01 12:00,1" for n in range(domain.MOST_ROWS + 1))
+    body = "\n".join(
+        f"{n},책 정리,도서관,수완동,2026-12-01 10:00,2026-12-01 12:00,1" for n in range(domain.MOST_ROWS + 1)
+    )
     with pytest.raises(Refused, match="at most"):
         rows_of(f"{HEADER}\n{body}".encode())
 

@@ -107,7 +107,9 @@ def test_false_advertising_is_seen_through_blanks_and_dots(said: str, rule: str)
     assert broken(replace(TERMS, headline=said)) == {rule}
 
 
-@pytest.mark.parametrize("said", ["책 정리 👩🏽‍🌾", "مرحبا بكم", "어르신 안부 전화", "교육비 지원", "여성회관 정리", "\u202eabc"])
+@pytest.mark.parametrize(
+    "said", ["책 정리 👩🏽‍🌾", "مرحبا بكم", "어르신 안부 전화", "교육비 지원", "여성회관 정리", "\u202eabc"]
+)
 def test_honest_words_pass(said: str) -> None:
     assert broken(replace(TERMS, description=said)) == set()
 
@@ -168,7 +170,6 @@ def test_day_pay_at_the_floor_passes_and_one_won_less_does_not(span: tuple[datet
     least = least_pay_krw(terms, book())
     assert "minimum-wage" not in broken(replace(terms, pay_krw=least))
     assert "minimum-wage" in broken(replace(terms, pay_krw=least - 1))
-
 
 
 def test_weeks_are_mondays_to_sundays_also_over_new_year() -> None:

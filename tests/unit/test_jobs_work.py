@@ -134,7 +134,11 @@ def test_splitting_loses_neither_a_minute_nor_a_won(starts_at: datetime, minutes
 pays = st.tuples(st.sampled_from(["hour", "day", "piece"]), st.integers(1, 100_000))
 
 
-@given(st.sampled_from(["2026-07-01T10:00", "2026-12-31T20:00"]), pays, st.lists(st.integers(0, 1_440), min_size=1, max_size=8))
+@given(
+    st.sampled_from(["2026-07-01T10:00", "2026-12-31T20:00"]),
+    pays,
+    st.lists(st.integers(0, 1_440), min_size=1, max_size=8),
+)
 def test_whatever_is_corrected_the_ledger_sums_to_the_newest_word(
     starts: str, pay: tuple[PayPer, int], words: list[int]
 ) -> None:
@@ -189,7 +193,9 @@ def test_thirty_five_hours_a_week_are_for_minors() -> None:
     young = Worker("citizen:어린", birth_year=year - 17, guardian_consent=True)
     monday = kst("2026-06-29T09:00")
     days = tuple(
-        replace(CLAIM, id=UUID(int=n), starts_at=monday + timedelta(days=n), ends_at=monday + timedelta(days=n, hours=7))
+        replace(
+            CLAIM, id=UUID(int=n), starts_at=monday + timedelta(days=n), ends_at=monday + timedelta(days=n, hours=7)
+        )
         for n in range(4)
     )
     friday = replace(TERMS, starts_at=monday + timedelta(days=4), ends_at=monday + timedelta(days=4, hours=7))

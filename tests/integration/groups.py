@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from shared.contracts import Event, Fix, Posting
 from shared.contracts.base import Topic
+from shared.contracts.location import LOCATIONS
 from shared.database import Database
 from shared.messaging import dead_letters, kafka, topics
 from shared.messaging.consumer import Consumer, Handlers, Unit
@@ -89,6 +90,17 @@ class Group:
             parts = consumer.partitions_for_topic(self.topic) or {0}
             told = [await consumer.committed(TopicPartition(self.topic, part)) for part in parts]
             return sum(offset or 0 for offset in told)
+        finally:
+            await consumer.stop()
+
+    async def begins_now(self) -> None:
+        """On a topic that other tests use too, the group leaves alone what is on it already."""
+        consumer = kafka.consumer(self.settings.kafka_url, group=self.name)
+        await consumer.start()
+        try:
+            everywhere = [TopicPartition(self.topic, part) for part in range(LOCATIONS.partitions)]
+            consumer.assign(everywhere)
+            await consumer.commit(await consumer.end_offsets(everywhere))
         finally:
             await consumer.stop()
 

@@ -168,6 +168,7 @@ async def test_the_dead_letter_of_a_fix_keeps_no_position(group: Group) -> None:
     fixes = Group(group.settings, group.database, Fix.TOPIC)
     broken = body_of(fix()).replace(b'"accuracy_m":12.5', b'"accuracy_m":-1')
     headers = kafka_headers(headers_of(fix(), event_id=uuid4(), source="tests", time=NOW))
+    await fixes.begins_now()
     await fixes.publish(fix())
     await fixes.publish_raw((b"citizen:x", broken, headers))
     async with running(fixes.consumer()):

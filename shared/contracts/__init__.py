@@ -6,14 +6,15 @@ from shared.contracts.alert import ALERTS, Alert
 from shared.contracts.base import Event, Topic
 from shared.contracts.dead_letter import DEAD_LETTERS
 from shared.contracts.digest import DIGESTS, Digest
+from shared.contracts.follow import FOLLOWS, Follows
 from shared.contracts.job import JOB_EVENTS, JOBS
 from shared.contracts.location import LOCATIONS, Fix
 from shared.contracts.posting import POSTINGS, Posting
 from shared.contracts.watch import WATCHES, Watch
 
-TOPICS: tuple[Topic, ...] = (POSTINGS, LOCATIONS, WATCHES, ALERTS, DIGESTS, JOBS, DEAD_LETTERS)
+TOPICS: tuple[Topic, ...] = (POSTINGS, LOCATIONS, WATCHES, FOLLOWS, ALERTS, DIGESTS, JOBS, DEAD_LETTERS)
 TOPIC_BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
-EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Alert, Digest, *JOB_EVENTS)
+EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Follows, Alert, Digest, *JOB_EVENTS)
 EVENT_BY_TYPE: dict[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Digest",
     "Event",
     "Fix",
+    "Follows",
     "Posting",
     "Topic",
     "Watch",

@@ -25,7 +25,7 @@ ALERT_NAMESPACE = uuid5(NAMESPACE_URL, "urn:gwangsan:alert")
 DISTANCE_STEP_M = 100
 
 Cause = Literal["citizen_moved", "posting_changed", "watch_changed", "window_began", "caught_up"]
-Rule = Literal["within_radius", "in_dong"]
+Rule = Literal["within_radius", "in_dong", "home_dong", "following"]
 
 
 def alert_id(citizen_id: str, posting_id: UUID, urgency_epoch: int) -> UUID:
@@ -42,7 +42,8 @@ class Why(Part):
     """Enough to answer "왜 받았나요?" (M8): the rule and the cause, and the version of the settings that were met.
 
     `reach_m` is how far the posting could reach this citizen: its widest circle then, at most the citizen's own radius.
-    It is a setting of theirs, never a distance. None where the rule is the 행정동.
+    It is a setting of theirs, never a distance. None where the rule is the 행정동 they are in, the one they chose as home, or
+    the channel they follow.
     """
 
     cause: Cause
@@ -69,6 +70,7 @@ class Alert(Event):
     posting_version: int = Field(ge=1)
     urgency_epoch: int = Field(ge=0)
     urgent: bool = False
+    emergency: bool = False
     kind: Kind
     headline: Text
     institution: str

@@ -43,12 +43,6 @@ class Where(Part):
     circles: tuple[Circle, ...] = Field(default=(), max_length=20)
     dongs: tuple[Line, ...] = Field(default=(), max_length=21)
 
-    @model_validator(mode="after")
-    def somewhere(self) -> Self:
-        if not self.circles and not self.dongs:
-            raise ValueError("a posting needs at least one circle or one 행정동")
-        return self
-
 
 class Widening(Part):
     """How an urgent posting's circles grow while nobody has come: a step every `every_s` from `began_at` on (J5).
@@ -79,13 +73,15 @@ def veiled(posting_id: UUID, citizen_id: str) -> str:
 
 class Audience(Part):
     """Whom it is for. Empty interests mean everyone; the channel lets a citizen mute its sender. `not_for` are those who
-    are not to be told (again), each as `veiled` names them: who dropped out, who has a place already (J5).
+    are not to be told (again), each as `veiled` names them: who dropped out, who has a place already (J5). With
+    `followers`, those who follow the channel are concerned wherever they are (N2).
     """
 
     interests: tuple[Slug, ...] = Field(default=(), max_length=20)
     min_age: int | None = Field(default=None, ge=0, le=120)
     windows: tuple[Window, ...] = Field(default=(), max_length=20)
     channel: Line | None = Field(default=None, max_length=100)
+    followers: bool = False
     not_for: tuple[Line, ...] = Field(default=(), max_length=50)
 
 
@@ -100,7 +96,10 @@ class Shows(Part):
 
 
 class Posting(Event):
-    """One posting. `version` rises by one with each change; `urgency_epoch` rises when it must be told anew (J2, J5)."""
+    """One posting. `version` rises by one with each change; `urgency_epoch` rises when it must be told anew (J2, J5).
+
+    An `emergency` is told at once: quiet hours, budget and muting do not hold it back; two officers stand behind it (N3).
+    """
 
     TYPE: ClassVar[str] = "kr.gwangsan.posting.v1"
     TOPIC: ClassVar[str] = POSTINGS.name
@@ -110,6 +109,7 @@ class Posting(Event):
     version: int = Field(ge=1)
     urgency_epoch: int = Field(default=0, ge=0)
     urgent: bool = False
+    emergency: bool = False
     status: Literal["open", "closed"]
     closed_because: Line | None = Field(default=None, max_length=200)
     where: Where
@@ -123,6 +123,13 @@ class Posting(Event):
     shows: Shows = Shows()
     link: Line = Field(max_length=300)
     changed_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def concerns_somebody(self) -> Self:
+        to_followers = self.audience.followers and self.audience.channel is not None
+        if not (self.where.circles or self.where.dongs or to_followers):
+            raise ValueError("a posting needs at least one circle, one 행정동, or a channel's followers")
+        return self
 
     def topic_key(self) -> str:
         return str(self.id)

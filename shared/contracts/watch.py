@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from shared.contracts.base import CitizenId, Event, Kind, Part, Slug, Topic, Window
+from shared.contracts.base import CitizenId, Event, Kind, Line, Part, Slug, Topic, Window
 from shared.contracts.posting import MAX_RADIUS_M
 
 WATCHES = Topic(
@@ -43,6 +43,9 @@ class QuietHours(Part):
 class Watch(Event):
     """A citizen's whole settings. Empty interests mean all; no windows at all mean always available; without a
     radius of their own a citizen hears as far as each posting reaches (700 m unless it says otherwise).
+
+    `home_dongs` are 행정동 chosen by hand (J1): a posting for one of them concerns the citizen without any position or
+    consent to location. `follows` are channels whose postings for followers concern them wherever they are.
     """
 
     TYPE: ClassVar[str] = "kr.gwangsan.watch.v1"
@@ -61,6 +64,9 @@ class Watch(Event):
     weekly: tuple[WeeklyWindow, ...] = Field(default=(), max_length=50)
     quiet: QuietHours | None = None
     muted_channels: tuple[str, ...] = Field(default=(), max_length=200)
+    muted_topics: tuple[Slug, ...] = Field(default=(), max_length=200)
+    home_dongs: tuple[Line, ...] = Field(default=(), max_length=21)
+    follows: tuple[Line, ...] = Field(default=(), max_length=200)
     muted_postings: tuple[UUID, ...] = Field(default=(), max_length=500)
     digest_hour: int | None = Field(default=None, ge=0, le=23)
     changed_at: AwareDatetime

@@ -21,7 +21,7 @@ from shared.contracts.alert import ALERT_NAMESPACE, distance_bucket_m
 _encode = msgspec.json.Encoder().encode
 _NAMESPACE = ALERT_NAMESPACE.bytes
 _SHARED = (
-    "urgency_epoch", "urgent", "kind", "headline", "institution", "starts_at", "ends_at", "expires_at", "shows", "link",
+    "urgency_epoch", "urgent", "emergency", "kind", "headline", "institution", "starts_at", "ends_at", "expires_at", "shows", "link",
 )  # fmt: skip
 _FIXED_HEADERS = [
     ("ce_specversion", b"1.0"), ("ce_type", Alert.TYPE.encode()), ("ce_source", b"/services/matching"),

@@ -27,7 +27,7 @@ _BEGIN = text(
 )
 _AS_OF = text("SELECT settings FROM watch_version WHERE citizen_id = :citizen AND version = :version")
 _FORGET = text("DELETE FROM watch_version WHERE ended_at < :before")
-REMEMBERED = ("paused", "kinds", "interests", "radius_m", "birth_year", "windows", "weekly", "quiet")
+REMEMBERED = ("paused", "kinds", "interests", "radius_m", "birth_year", "windows", "weekly", "quiet", "home_dongs")
 
 
 async def get(tx: AsyncConnection, citizen_id: str) -> Watch | None:

@@ -99,12 +99,15 @@ class Posting(Event):
     """One posting. `version` rises by one with each change; `urgency_epoch` rises when it must be told anew (J2, J5).
 
     An `emergency` is told at once: quiet hours, budget and muting do not hold it back; two officers stand behind it (N3).
+    Postings with one `subject` tell of one thing in several channels: a citizen whom several of them concern is told once
+    per urgency epoch, because the alert's id is made of the subject (N2).
     """
 
     TYPE: ClassVar[str] = "kr.gwangsan.posting.v1"
     TOPIC: ClassVar[str] = POSTINGS.name
 
     id: UUID
+    subject: UUID | None = None
     kind: Kind
     version: int = Field(ge=1)
     urgency_epoch: int = Field(default=0, ge=0)

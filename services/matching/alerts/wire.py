@@ -47,7 +47,7 @@ class _Fragment:
     """What all alerts of one version of a posting have in common."""
 
     version: int
-    posting_id: str
+    about: str
     fields: bytes
     dong: bytes
     widest_m: int | None
@@ -74,7 +74,7 @@ class AlertWriter:
         common = self._fragments.get(posting.id)
         if common is None or common.version != posting.version:
             common = self._fragments[posting.id] = _fragment(posting, dong)
-        id_ = fast_alert_id(watch.citizen_id, common.posting_id, posting.urgency_epoch).encode()
+        id_ = fast_alert_id(watch.citizen_id, common.about, posting.urgency_epoch).encode()
         distance = b"null" if match.distance_m is None else b"%d" % distance_bucket_m(match.distance_m)
         quiet = quiet_until(watch.quiet, now) if watch.quiet is not None else None
         deferred = b"null" if quiet is None else _encode(quiet.astimezone(UTC))
@@ -107,7 +107,9 @@ def _fragment(posting: Posting, dong: str | None) -> _Fragment:
     whole: dict[str, Any] = posting.model_dump(mode="json", include=set(_SHARED))
     fields = {"posting_id": str(posting.id), "posting_version": posting.version, **{n: whole[n] for n in _SHARED}}
     widest_m = max((circle.radius_m for circle in posting.where.circles), default=None)
-    return _Fragment(posting.version, str(posting.id), b"," + _encode(fields)[1:-1], _encode(dong), widest_m)
+    return _Fragment(
+        posting.version, str(posting.subject or posting.id), b"," + _encode(fields)[1:-1], _encode(dong), widest_m
+    )
 
 
 def _reach_m(posting: Posting, watch: Watch, widest_m: int | None, now: datetime) -> int | None:

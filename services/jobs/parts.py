@@ -10,9 +10,9 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from services.jobs.claims.models import Alternative
-from services.jobs.claims.recent import Recent
 from services.jobs.settings import Settings
 from shared.publishing import Parts
+from shared.recent import Recent
 
 
 @dataclass(frozen=True)

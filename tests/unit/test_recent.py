@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.jobs.claims.recent import Recent
+from shared.recent import Recent
 
 
 def test_what_is_kept_is_found_until_its_moment_is_over() -> None:

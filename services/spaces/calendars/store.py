@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.spaces.calendars.domain import ALWAYS, Span, SpaceRules
+from services.spaces.calendars.domain import Rules, Spanning
 
 
-async def rules_of(tx: AsyncConnection, space_ids: Sequence[UUID], span: Span) -> dict[UUID, SpaceRules]:
-    """Every space's rules; until somebody keeps hours, each is always open."""
-    return dict.fromkeys(space_ids, ALWAYS)
+async def rules_of(tx: AsyncConnection, space_ids: Sequence[UUID], span: Spanning) -> dict[UUID, Rules]:
+    """Every space's rules; a space without a calendar is always open."""
+    return {space_id: Rules() for space_id in space_ids}

@@ -15,6 +15,7 @@ from shared.rules import Conflict, Refused
 DAY_MINUTES = 1_440
 MOST_MINUTES = 2 * DAY_MINUTES
 LONGEST_LOOK = timedelta(days=800)
+FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 
 class Spanning(Protocol):
@@ -109,12 +110,10 @@ def openings_on(rules: Rules, day: date) -> tuple[Opening, ...]:
 def open_spans(rules: Rules, since: datetime, until: datetime) -> list[Span]:
     """When the space may be used between two moments, in order, adjoining spans joined, closures taken out.
 
-    Raises Refused for a range that is reversed or longer than 800 days.
+    Raises Refused for a range that is reversed, longer than 800 days, or outside the years 2000 to 2100.
     """
-    if until <= since:
-        raise Refused("until", "reversed", "a range ends after it begins")
-    if until - since > LONGEST_LOOK:
-        raise Refused("until", "too-long", "at most 800 days at once")
+    if (wrong := _no_range(since, until)) is not None:
+        raise wrong
     joined: list[Span] = []
     for begins, ends in _by_hours(rules, since, until):
         if joined and begins <= joined[-1].ends_at:
@@ -122,6 +121,16 @@ def open_spans(rules: Rules, since: datetime, until: datetime) -> list[Span]:
         else:
             joined.append(Span(begins, ends))
     return without(joined, rules.closures)
+
+
+def _no_range(since: datetime, until: datetime) -> Refused | None:
+    if until <= since:
+        return Refused("ends_at", "reversed", "a range ends after it begins")
+    if until - since > LONGEST_LOOK:
+        return Refused("ends_at", "too-long", "at most 800 days at once")
+    if since.year < FIRST_YEAR or until.year > LAST_YEAR:
+        return Refused("starts_at", "time-range", f"years from {FIRST_YEAR} to {LAST_YEAR}")
+    return None
 
 
 def _by_hours(rules: Rules, since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -162,6 +171,8 @@ def allows(rules: Rules, window: Spanning) -> Refused | None:
     for closure in rules.closures:
         if closure.starts_at < window.ends_at and window.starts_at < closure.ends_at:
             return Conflict("starts_at", "closure", f"이 시간은 닫습니다: {closure.reason} / closed for this time")
+    if (wrong := _no_range(window.starts_at, window.ends_at)) is not None:
+        return wrong
     open_ = open_spans(Rules(rules.hours, rules.rest, rules.holidays), window.starts_at, window.ends_at)
     if len(open_) == 1 and open_[0].starts_at <= window.starts_at and window.ends_at <= open_[0].ends_at:
         return None

@@ -127,7 +127,7 @@ class OnHolidays:
 
 @dataclass(frozen=True)
 class Named:
-    """설날, 추석 연휴: holidays by name. `whole` takes in the days before and after that belong to it, and substitutes."""
+    """설날, 추석 연휴: holidays by name. `whole` takes in the days before and after that belong to it, not substitutes."""
 
     names: frozenset[str]
     whole: bool = False
@@ -136,7 +136,8 @@ class Named:
         found = holidays.get(day)
         if found is None:
             return False
-        return found.name in self.names or (self.whole and found.name.split()[0] in self.names)
+        whole = self.whole and found.kind == "public" and found.name.split()[0] in self.names
+        return found.name in self.names or whole
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from shared.contracts.follow import FOLLOWS, Follows
 from shared.contracts.job import JOB_EVENTS, JOBS
 from shared.contracts.location import LOCATIONS, Fix
 from shared.contracts.posting import POSTINGS, Posting
+from shared.contracts.space import SPACE_BOOKINGS, SPACE_EVENTS
 from shared.contracts.watch import WATCHES, Watch
 
-TOPICS: tuple[Topic, ...] = (POSTINGS, LOCATIONS, WATCHES, FOLLOWS, ALERTS, DIGESTS, JOBS, DEAD_LETTERS)
+TOPICS: tuple[Topic, ...] = (POSTINGS, LOCATIONS, WATCHES, FOLLOWS, ALERTS, DIGESTS, JOBS, SPACE_BOOKINGS, DEAD_LETTERS)
 TOPIC_BY_NAME: dict[str, Topic] = {topic.name: topic for topic in TOPICS}
-EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Follows, Alert, Digest, *JOB_EVENTS)
+EVENTS: tuple[type[Event], ...] = (Posting, Fix, Watch, Follows, Alert, Digest, *JOB_EVENTS, *SPACE_EVENTS)
 EVENT_BY_TYPE: dict[str, type[Event]] = {event.TYPE: event for event in EVENTS}
 
 __all__ = [

@@ -112,6 +112,7 @@ class District:
     def __init__(self, dongs: tuple[Dong, ...]) -> None:
         self.dongs = dongs
         self.by_code = {code: dong for dong in dongs for code in (dong.code, dong.old_code)}
+        self.index_by_code = {code: i for i, dong in enumerate(dongs) for code in (dong.code, dong.old_code)}
         self._tree = STRtree([dong.area for dong in dongs])
 
     def dong_at(self, lat: float, lon: float) -> Dong | None:

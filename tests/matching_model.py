@@ -102,21 +102,27 @@ class Model:
 
     def _meet(self, name: str, posting: Posting, now: datetime, patience: int) -> Iterator[Told]:
         person = self.people[name]
-        watch, at = person.watch, person.at
-        if watch is None or at is None or not person.matches(now) or not _open(posting, now):
+        watch = person.watch
+        if watch is None or not _open(posting, now) or not _wants(watch, posting):
             return
-        if not _wants(watch, posting):
+        present = self._is_present(person, watch, posting, now, patience)
+        if not (present or _is_home(watch, posting) or _follows(watch, posting)):
             return
-        zone, last = zone_of(at, watch, posting), person.present.get(posting.id)
-        if zone is Zone.RIM and last is not None and person.count - last <= patience:
-            zone = Zone.INSIDE
-        if zone is not Zone.INSIDE:
-            return
-        person.present[posting.id] = person.count
         known = self.told.get((name, posting.id), -1)
         if known < posting.urgency_epoch and _free(watch, posting, now) and not _muted(watch, posting):
             self.told[name, posting.id] = posting.urgency_epoch
             yield Told(name, posting.id, posting.urgency_epoch)
+
+    def _is_present(self, person: Person, watch: Watch, posting: Posting, now: datetime, patience: int) -> bool:
+        if person.at is None or not person.matches(now) or not watch.located:
+            return False
+        zone, last = zone_of(person.at, watch, posting), person.present.get(posting.id)
+        if zone is Zone.RIM and last is not None and person.count - last <= patience:
+            zone = Zone.INSIDE
+        if zone is not Zone.INSIDE:
+            return False
+        person.present[posting.id] = person.count
+        return True
 
 
 def _passes(person: Person, step: Step) -> bool:
@@ -148,7 +154,7 @@ def _open(posting: Posting, now: datetime) -> bool:
 
 
 def _wants(watch: Watch, posting: Posting) -> bool:
-    if not watch.located or watch.paused or posting.kind not in watch.kinds:
+    if watch.paused or posting.kind not in watch.kinds:
         return False
     ours, theirs = set(watch.interests), set(posting.audience.interests)
     if ours and theirs and not ours & theirs:
@@ -169,7 +175,19 @@ def _free(watch: Watch, posting: Posting, now: datetime) -> bool:
 
 
 def _muted(watch: Watch, posting: Posting) -> bool:
-    return posting.id in watch.muted_postings or posting.audience.channel in watch.muted_channels
+    topics = set(watch.muted_topics) & set(posting.audience.interests)
+    muted = posting.id in watch.muted_postings or posting.audience.channel in watch.muted_channels or bool(topics)
+    return muted and not posting.emergency
+
+
+def _is_home(watch: Watch, posting: Posting) -> bool:
+    """By the name of the 동, whichever of its two codes either says."""
+    names = [{district().by_code[code].name for code in codes} for codes in (watch.home_dongs, posting.where.dongs)]
+    return bool(names[0] & names[1])
+
+
+def _follows(watch: Watch, posting: Posting) -> bool:
+    return posting.audience.followers and posting.audience.channel in watch.follows
 
 
 def zone_of(at: Step, watch: Watch, posting: Posting) -> Zone:

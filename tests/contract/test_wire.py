@@ -31,7 +31,7 @@ class Written:
 
 
 def told(about: Posting, settings: Watch, distance_m: float | None, now: Any = NOW) -> Alert:
-    match = Match(0, 0, distance_m, "citizen_moved", -1)
+    match = Match(0, 0, distance_m, "citizen_moved", -1, "in_dong" if distance_m is None else "within_radius")
     stamp = b'"%s"' % now.isoformat().encode()
     record = AlertWriter().record(match, about, settings, dong="수완동", caused_at=stamp, now=now, made_at=stamp)
     envelope = open_envelope(Written(record))

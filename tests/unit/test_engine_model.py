@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from shared.contracts import Posting, Watch
 from shared.geo import district
-from tests.engines import PLACE, Step, Told, World, north_of, watch
+from tests.engines import PLACE, Step, Told, World, north_of, place, watch
 from tests.matching_model import Model
 from tests.samples import NOW, posting
 
@@ -31,12 +31,14 @@ def circle(metres: float, radius_m: int) -> dict[str, Any]:
 
 
 HERE = district().dong_at(*PLACE)
+AWAY = next(dong for dong in district().dongs if dong != HERE)
 WHERES: list[dict[str, Any]] = [
     {"circles": [circle(0, 700)]},
     {"circles": [circle(0, 300)]},
     {"circles": [circle(600, 200)]},
     {"circles": [circle(0, 700), circle(5_000, 700)]},
     {"dongs": [HERE.code if HERE else ""]},
+    {"dongs": [AWAY.code], **place(300)},
 ]
 SPANS = [(timedelta(minutes=a), timedelta(minutes=b)) for a, b in ((-60, 25), (10, 600), (30, 600), (-60, 600))]
 
@@ -44,6 +46,7 @@ audiences = st.fixed_dictionaries({
     "interests": st.sampled_from([(), (), ("library",), ("cooking", "library")]),
     "min_age": st.sampled_from([None, None, None, 18]),
     "channel": st.sampled_from([None, "수완동"]),
+    "followers": st.booleans(),
 })  # fmt: skip
 offers = st.fixed_dictionaries({
     "kind": st.sampled_from(["notice", "job", "space"]),
@@ -51,6 +54,7 @@ offers = st.fixed_dictionaries({
     "audience": audiences,
     "starts_at": st.sampled_from([None, NOW + timedelta(hours=1), NOW + timedelta(hours=8)]),
     "expires_at": st.sampled_from([NOW + timedelta(days=1), NOW + timedelta(days=1), NOW + timedelta(minutes=40)]),
+    "emergency": st.sampled_from([False, False, True]),
 })  # fmt: skip
 wishes = st.fixed_dictionaries({
     "kinds": st.sampled_from([("job", "space", "notice"), ("job",), ("space", "notice")]),
@@ -62,6 +66,9 @@ wishes = st.fixed_dictionaries({
         lambda spans: [{"starts_at": NOW + a, "ends_at": NOW + b} for a, b in spans]
     ),
     "muted_channels": st.sampled_from([(), (), ("수완동",)]),
+    "muted_topics": st.sampled_from([(), (), ("cooking",)]),
+    "home_dongs": st.sampled_from([(), (), (AWAY.old_code,), (HERE.code if HERE else "", AWAY.code)]),
+    "follows": st.sampled_from([(), (), ("수완동", "송정동")]),
 })  # fmt: skip
 moves = st.tuples(
     st.sampled_from(CITIZENS),

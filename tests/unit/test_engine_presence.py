@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from services.matching.engine import kernel
+from services.matching.engine import zones
 from services.matching.engine.tables import NEW_SHAPE, SHAPE
 from shared.geo import haversine_m
 from tests.engines import PLACE, World, about, next_of, north_of, place
@@ -21,9 +21,9 @@ def test_a_citizen_at_exactly_the_radius_is_inside_and_no_farther() -> None:
     shape["lat"], shape["lon"], shape["cos_lat"] = PLACE[0], PLACE[1], math.cos(math.radians(PLACE[0]))
     lat, lon = north_of(700)
     metres = haversine_m(lat, lon, *PLACE)
-    for radius_m, zone in ((metres, kernel.INSIDE), (math.nextafter(metres, 0), kernel.RIM)):
+    for radius_m, zone in ((metres, zones.INSIDE), (math.nextafter(metres, 0), zones.RIM)):
         shape["radius_m"] = radius_m
-        assert kernel.zone_of(lat, lon, math.cos(math.radians(lat)), -1, 2_000.0, shape[0]) == zone
+        assert zones.zone_of(lat, lon, math.cos(math.radians(lat)), -1, 2_000.0, shape[0]) == zone
 
 
 @pytest.mark.parametrize(("metres", "told"), [(699.999, True), (700.001, False), (-699.999, True), (-700.001, False)])

@@ -20,6 +20,8 @@ from shared.contracts.alert import ALERTS, Cause
 from shared.geo import District
 from shared.messaging import tracing
 
+AT_ONCE = 10_000
+
 
 class AlertPublisher:
     """Turns an engine's matches into acknowledged alerts. Not for two callers at a time."""
@@ -32,10 +34,13 @@ class AlertPublisher:
     async def publish(self, matches: Sequence[Match], received_at: Sequence[datetime] = ()) -> None:
         """Await every acknowledgement: an alert that Kafka took is thereby remembered (engine.replay.alerted).
 
-        `received_at` says when each fix of the batch came in, for those matches that name one.
+        `received_at` says when each fix of the batch came in, for those matches that name one. A posting may concern every
+        resident, so that no more than `AT_ONCE` alerts are held as bytes at a time.
         """
-        if not matches:
-            return
+        for first in range(0, len(matches), AT_ONCE):
+            await self._publish(matches[first : first + AT_ONCE], received_at)
+
+    async def _publish(self, matches: Sequence[Match], received_at: Sequence[datetime]) -> None:
         now = self._clock()
         by_partition: dict[int, list[Record]] = {}
         counted: Counter[tuple[str, Cause]] = Counter()

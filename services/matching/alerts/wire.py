@@ -76,7 +76,7 @@ class AlertWriter:
             common = self._fragments[posting.id] = _fragment(posting, dong)
         id_ = fast_alert_id(watch.citizen_id, common.about, posting.urgency_epoch).encode()
         distance = b"null" if match.distance_m is None else b"%d" % distance_bucket_m(match.distance_m)
-        quiet = quiet_until(watch.quiet, now) if watch.quiet is not None else None
+        quiet = quiet_until(watch.quiet, now) if watch.quiet is not None and not posting.emergency else None
         deferred = b"null" if quiet is None else _encode(quiet.astimezone(UTC))
         body = b"".join((
             b'{"id":"', id_, b'","citizen_id":', _encode(watch.citizen_id), common.fields,
@@ -90,13 +90,14 @@ class AlertWriter:
         self._fragments.pop(posting_id, None)
 
     def _why(self, match: Match, posting: Posting, watch: Watch, widest_m: int | None, now: datetime) -> bytes:
-        reach_m = None if match.distance_m is None else _reach_m(posting, watch, widest_m, now)
+        reach_m = _reach_m(posting, watch, widest_m, now) if match.rule == "within_radius" else None
         if not watch.interests and not (posting.kind == "job" and has_windows(watch)):
-            by = b'"in_dong"' if reach_m is None else b'"within_radius","reach_m":%d' % reach_m
-            return b'{"cause":"%s","watch_version":%d,"rule":%s}' % (match.cause.encode(), watch.version, by)
+            reach = b"" if reach_m is None else b',"reach_m":%d' % reach_m
+            told = match.cause.encode(), watch.version, match.rule.encode(), reach
+            return b'{"cause":"%s","watch_version":%d,"rule":"%s"%s}' % told
         span = next((s for s in free_spans(watch, now) if s.holds(now)), None) if posting.kind == "job" else None
         why: dict[str, Any] = {"cause": match.cause, "watch_version": watch.version, "reach_m": reach_m}
-        why["rule"] = "in_dong" if reach_m is None else "within_radius"
+        why["rule"] = match.rule
         why["matched_interests"] = [i for i in posting.audience.interests if i in watch.interests]
         if span is not None:
             why |= {"window_starts_at": span.starts_at.astimezone(UTC), "window_ends_at": span.ends_at.astimezone(UTC)}

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
+import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
@@ -15,6 +16,8 @@ from services.matching.engine import replay
 from services.matching.index import store as index
 from shared.messaging import kafka
 from shared.settings import PlatformSettings
+
+log = structlog.get_logger()
 
 DATABASES = ("jobs", "spaces", "notices", "matching")
 ROWS = 1_000
@@ -66,6 +69,7 @@ async def of_postgres(settings: PlatformSettings) -> AsyncIterator[Stored]:
         try:
             connection = await asyncpg.connect(dsn, timeout=10)
         except asyncpg.InvalidCatalogNameError:
+            log.warning("database_absent", database=name)
             continue
         try:
             tables = await connection.fetch(

@@ -4,7 +4,7 @@ all postings and, for its partitions, all citizens, and takes one event at a tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 
 from services.matching.engine import kernel
 from services.matching.engine.areas import OUTSIDE, Areas
-from services.matching.engine.state import CitizenBook, InterestBits, PostingBook, to_ms
+from services.matching.engine.meeting import copy_pairs, find_pair, mark_alerted
+from services.matching.engine.residents import Concerned
+from services.matching.engine.state import CitizenBook, InterestBits, PostingBook, is_muted, to_ms
 from services.matching.engine.tables import ANEW, F64, I32, I64, Pairs, Rows
 from shared.contracts import Posting, Watch
-from shared.contracts.alert import Cause
+from shared.contracts.alert import Cause, Rule
 from shared.contracts.posting import veiled
 from shared.geo import District
 
@@ -27,7 +29,10 @@ FIX = np.dtype(
     [("citizen", np.int64), ("lat", np.float64), ("lon", np.float64), ("accuracy_m", np.float64),
      ("observed_ms", np.int64), ("dong", np.int64), ("epoch", np.int32)], align=True,
 )  # fmt: skip
-MATCH = np.dtype([("citizen", np.int64), ("posting", np.int64), ("metres", np.float64), ("fix", np.int64)], align=True)
+MATCH = np.dtype(
+    [("citizen", np.int64), ("posting", np.int64), ("metres", np.float64), ("fix", np.int64), ("rule", np.int8)],
+    align=True,
+)
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,14 @@ class Fixes:
 
 
 class Match(NamedTuple):
-    """A citizen to be told of a posting. `distance_m` is None inside a 동; `fix` is the index in the batch, or -1."""
+    """A citizen to be told of a posting. `distance_m` is None unless within a radius; `fix` is the index in the batch, or -1."""
 
     citizen: int
     posting: int
     distance_m: float | None
     cause: Cause
     fix: int
+    rule: Rule
 
 
 class Engine:
@@ -68,7 +74,7 @@ class Engine:
     def __init__(self, district: District, rules: Rules) -> None:
         self.rules = rules
         self._bits = InterestBits()
-        self.citizens = CitizenBook(self._bits)
+        self.citizens = CitizenBook(self._bits, district)
         self.postings = PostingBook(self._bits, district)
         self.pairs = Pairs()
         self._areas = Areas(district)
@@ -99,11 +105,13 @@ class Engine:
         if put is None or not look or posting.status == "closed":
             return []
         row, anew = put
-        return [
+        matches = [
             match
             for nth, shape in enumerate(self.postings.shapes_of(row))
             for match in self._look_around(row, shape, anew and nth == 0, now)
         ]
+        addresses = self.postings.addresses.of(row)
+        return matches + self._look_at(self.citizens.residents.concerned_by(row, addresses), now, "posting_changed")
 
     def _look_around(self, row: int, shape: int, anew: bool, now: datetime) -> list[Match]:
         size, everybody = self.citizens.table.size, self.citizens.table.rows
@@ -126,12 +134,12 @@ class Engine:
     def put_watch(self, watch: Watch, partition: int, now: datetime, *, look: bool = True) -> list[Match]:
         """A citizen's settings or consent changed."""
         row = self.citizens.put(watch, partition, now)
-        return [] if row is None or not look else self.look_again([row], now, "watch_changed")
+        return [] if row is None or not look else self._look_everywhere([row], now, "watch_changed")
 
     def tick(self, now: datetime) -> list[Match]:
         """Windows that began and circles that grew since the last call."""
         begun = self.citizens.windows_begun(now)
-        matches = self.look_again(begun, now, "window_began") if begun else []
+        matches = self._look_everywhere(begun, now, "window_began") if begun else []
         for row in self.postings.widened(now):
             for shape in self.postings.shapes_of(row):
                 matches += self._look_around(row, shape, False, now)
@@ -151,6 +159,28 @@ class Engine:
             )  # fmt: skip
 
         return self._until_done(len(who), some, cause)
+
+    def _look_everywhere(self, rows: Sequence[int], now: datetime, cause: Cause) -> list[Match]:
+        """Evaluate citizens where they stand and where they are at home."""
+        residents, addressed = self.citizens.residents, self.postings.addresses
+        concerned = (residents.concerning(row, addressed) for row in rows)
+        return self.look_again(rows, now, cause) + [m for pairs in concerned for m in self._look_at(pairs, now, cause)]
+
+    def residents_caught_up(self, partitions: set[int], now: datetime) -> Iterator[list[Match]]:
+        """What the residents of newly given partitions are still to be told of, posting by posting."""
+        here = np.isin(self.citizens.table.rows["partition"][: self.citizens.table.size], sorted(partitions))
+        for row in self.postings.addresses.rows():
+            concerned = self.citizens.residents.concerned_by(row, self.postings.addresses.of(row))
+            yield self._look_at(concerned.of_whom(here), now, "caught_up")
+
+    def _look_at(self, pairs: Concerned, now: datetime, cause: Cause) -> list[Match]:
+        def some(done: int) -> tuple[int, int, int]:
+            return kernel.look_at_residents(  # type: ignore[no-any-return]
+                done, *pairs, to_ms(now), self.citizens.table.rows, self.postings.table.rows, self.pairs.table, self.pairs.used,
+                self.pairs.limit, self._out,
+            )  # fmt: skip
+
+        return self._until_done(len(pairs.citizens), some, cause)
 
     def restore_position(
         self, row: int, lat: float, lon: float, accuracy_m: float, observed_ms: int, epoch: int
@@ -176,7 +206,7 @@ class Engine:
         postings = np.array([self.postings.row(posting) for _, posting, _ in alerted], np.int64)
         epochs = np.array([epoch for _, _, epoch in alerted], np.int32)
         self._make_room(len(alerted))
-        self.pairs.used += kernel.mark_alerted(citizens, postings, epochs, self.pairs.table)
+        self.pairs.used += mark_alerted(citizens, postings, epochs, self.pairs.table)
 
     def _until_done(self, size: int, some: Callable[[int], tuple[int, int, int]], cause: Cause) -> list[Match]:
         """Run a kernel until it has gone through all of `size`, making room as often as it asks."""
@@ -190,9 +220,8 @@ class Engine:
 
     def _matches(self, out: Rows, cause: Cause) -> list[Match]:
         metres = (None if m < 0 else m for m in out["metres"].tolist())
-        fix = out["fix"].tolist() if cause == "citizen_moved" else [-1] * len(out)
-        rows = zip(out["citizen"].tolist(), out["posting"].tolist(), metres, fix, strict=True)
-        found = [Match(c, p, m, cause, f) for c, p, m, f in rows]
+        rows = zip(*(out[name].tolist() for name in ("citizen", "posting", "fix", "rule")), metres, strict=True)
+        found = [Match(c, p, m, cause, f, kernel.RULES[r]) for c, p, f, r, m in rows]
         plain = self._bits.exact and not self.postings.excluding
         if plain and not self.citizens.table.rows["picky"][out["citizen"]].any():
             return found
@@ -203,13 +232,13 @@ class Engine:
         watch, posting = self.citizens.watches[match.citizen], self.postings.current[match.posting]
         if watch is None or posting is None:
             return False
-        muted = posting.audience.channel in watch.muted_channels or posting.id in watch.muted_postings
+        refused = is_muted(watch, posting)
         if posting.audience.not_for:
-            muted |= veiled(posting.id, watch.citizen_id) in posting.audience.not_for
+            refused |= veiled(posting.id, watch.citizen_id) in posting.audience.not_for
         theirs, ours = set(posting.audience.interests), set(watch.interests)
-        if not muted and (not theirs or not ours or theirs & ours):
+        if not refused and (not theirs or not ours or theirs & ours):
             return True
-        slot = kernel.find_pair(self.pairs.table, match.citizen, match.posting)
+        slot = find_pair(self.pairs.table, match.citizen, match.posting)
         self.pairs.table["alerted"][slot] = posting.urgency_epoch - 1
         return False
 
@@ -224,7 +253,7 @@ class Engine:
         while size * 6 // 10 - self.pairs.used < wanted:
             size *= 2
         old, self.pairs = self.pairs, Pairs(size)
-        self.pairs.used = kernel.copy_pairs(old.table, keep, self.pairs.table)
+        self.pairs.used = copy_pairs(old.table, keep, self.pairs.table)
 
     @property
     def _stale_ms(self) -> int:
@@ -250,7 +279,10 @@ def warm_up(district: District) -> None:
     }
     later = now + timedelta(days=1)
     posting = Posting.model_validate({**common, "id": nowhere, "expires_at": later, "changed_at": now})
-    engine.put_watch(Watch(citizen_id="-", version=1, consent_epoch=1, located=True, changed_at=now), 0, now)
+    home = (district.dongs[0].code,)
+    engine.put_watch(
+        Watch(citizen_id="-", version=1, consent_epoch=1, located=True, home_dongs=home, changed_at=now), 0, now
+    )
     engine.put_posting(posting, now)
     one = np.zeros(1)
     engine.take(Fixes(["-"], [0], one, one, one, np.ones(1, np.int64), np.ones(1, np.int32)), now)

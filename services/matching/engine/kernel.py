@@ -1,7 +1,7 @@
 """The hot loops, compiled by Numba: plain loops over records, one pass, no objects. See tables.py for the records.
 
-Rules are named as in the product's terms: M1 enter and exit, M3 event time, J2 once per urgency epoch. The rim of a
-circle is inside. `used` counts the pairs held; functions that may add some return it.
+Rules are named as in the product's terms: M1 enter and exit, M3 event time, M9 consent. `used` counts the pairs held;
+functions that may add some return it.
 """
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
 
@@ -10,136 +10,60 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
-from shared.geo import EARTH_M, LAT_CELLS, LAT_STEP, LON_BITS, LON_CELLS, LON_STEP
+from services.matching.engine.compiled import compiled
+from services.matching.engine.meeting import find_pair, meet, meet_resident, wants
+from services.matching.engine.tables import ANEW, LONG_AGO
+from services.matching.engine.zones import (
+    BEYOND,
+    INSIDE,
+    METRES_PER_DEGREE,
+    RIM,
+    exit_rim_m,
+    find_cell,
+    haversine_m,
+    zone_of,
+)  # fmt: skip
+from shared.contracts.alert import Rule
 
 ACCEPTED, REFUSED, INACCURATE, LATE, IMPLAUSIBLE = 0, 1, 2, 3, 4
 OUTCOMES = ("accepted", "refused", "inaccurate", "late", "implausible")
-METRES_PER_DEGREE = EARTH_M * math.pi / 180.0
-JOB_BIT = 1
-NEVER_MS = -(1 << 62)
-LONG_AGO = -1_000
-ANEW = 10
-BEYOND, RIM, INSIDE = 0, 1, 2
+WITHIN_RADIUS, IN_DONG, HOME_DONG, FOLLOWING = 0, 1, 2, 3
+RULES: tuple[Rule, ...] = ("within_radius", "in_dong", "home_dong", "following")
 NOWHERE = (np.nan, np.nan, 1.0, np.int64(-1))
 
-compiled = njit(cache=True, nogil=True)
+
+@compiled
+def gate(citizen, lat, lon, accuracy_m, observed_ms, epoch, max_accuracy_m, max_speed_m_s):
+    """Whether a fix may move the citizen: consent (M9), accuracy and speed (M1), event time (M3)."""
+    if epoch < citizen.consent_epoch or (epoch == citizen.consent_epoch and not citizen.located):
+        return REFUSED
+    if accuracy_m > max_accuracy_m:
+        return INACCURATE
+    if observed_ms <= citizen.observed_ms:
+        return LATE
+    if not math.isnan(citizen.lat):
+        # What both fixes may be off by is no evidence of movement.
+        walked_m = haversine_m(citizen.lat, citizen.lon, lat, lon) - citizen.accuracy_m - accuracy_m
+        if walked_m > max_speed_m_s * (observed_ms - citizen.observed_ms) / 1000.0:
+            return IMPLAUSIBLE
+    return ACCEPTED
 
 
 @compiled
-def haversine_m(lat1, lon1, lat2, lon2):
-    """Great-circle metres on the mean sphere, as shared.geo.haversine_m."""
-    p1, p2 = math.radians(lat1), math.radians(lat2)
-    a = math.sin((p2 - p1) * 0.5)
-    b = math.sin(math.radians(lon2 - lon1) * 0.5)
-    return 2.0 * EARTH_M * math.asin(math.sqrt(min(1.0, a * a + math.cos(p1) * math.cos(p2) * b * b)))
+def may_match(citizen, now_ms, stale_ms):
+    """Whether a position is known, young enough (M3), and was taken under the consent that is known (M9)."""
+    known = citizen.located and not math.isnan(citizen.lat)
+    return known and citizen.observed_ms >= now_ms - stale_ms and citizen.fix_epoch == citizen.consent_epoch
 
 
 @compiled
-def exit_rim_m(radius_m):
-    """How far one must be to have left: max(1.1 r, r + 20 m) (M1)."""
-    return max(1.1 * radius_m, radius_m + 20.0)
-
-
-@compiled
-def find_cell(lat, lon, cells):
-    """The slot of the cell a point stands in, -1 if no posting touches it."""
-    row = min(LAT_CELLS - 1, max(0, int((lat + 90.0) / LAT_STEP)))
-    column = min(LON_CELLS - 1, max(0, int((lon + 180.0) / LON_STEP)))
-    cell = np.int64(row << LON_BITS | column)
-    mask = len(cells) - 1
-    at = (cell * 0x9E3779B1 >> 7) & mask
-    while cells[at].cell >= 0:
-        if cells[at].cell == cell:
-            return at
-        at = (at + 1) & mask
-    return np.int64(-1)
-
-
-@compiled
-def find_pair(pairs, c, p):
-    """The pair's slot, or the free one where it would go."""
-    key = np.int64(c) << 32 | np.int64(p)
-    mask = np.int64(len(pairs) - 1)
-    at = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
-    while pairs[at].key >= 0 and pairs[at].key != key:
-        at = (at + 1) & mask
-    return at
-
-
-@compiled
-def wants(citizen, posting):
-    """Kind, interests and age: what does not change with place or time of day."""
-    if citizen.kinds & posting.kind == 0:
-        return False
-    if posting.interests != 0 and citizen.interests != 0 and posting.interests & citizen.interests == 0:
-        return False
-    # Only the year of birth is known, so the age certain all year long is one less than the difference.
-    certain_age = posting.starts_year - citizen.birth_year - 1
-    return posting.min_age == 0 or (citizen.birth_year > 0 and certain_age >= posting.min_age)
-
-
-@compiled
-def free_for(citizen, posting, now_ms):
-    """A job needs a citizen who is free now and whose window holds the whole shift (J2). Others need no window."""
-    if posting.kind != JOB_BIT or citizen.free_from_ms == NEVER_MS:
-        return True
-    if not citizen.free_from_ms <= now_ms < citizen.free_until_ms:
-        return False
-    if posting.starts_ms == NEVER_MS:
-        return True  # a job at any time: being free now is enough
-    return posting.starts_ms >= citizen.free_from_ms and posting.ends_ms <= citizen.free_until_ms
-
-
-@compiled
-def zone_of(lat, lon, cos_lat, dong, reach_cap_m, shape):
-    """INSIDE, in the exit RIM, or BEYOND: by distance, or by the 행정동 stood in (which has no rim).
-
-    The distance on the plane at the mean latitude is within a part in ten million of the great circle's at 3 km, so that
-    only within a metre of a rim (or near a pole, or across the antimeridian) the exact one is computed.
-    """
-    if shape.radius_m <= 0:
-        return INSIDE if dong >= 0 and (shape.dongs >> dong) & 1 == 1 else BEYOND
-    reach_m = min(shape.radius_m, reach_cap_m)
-    rim_m = exit_rim_m(reach_m)
-    y = (lat - shape.lat) * METRES_PER_DEGREE
-    if abs(y) > rim_m + 1.0:
-        return BEYOND
-    x = (lon - shape.lon) * METRES_PER_DEGREE * 0.5 * (cos_lat + shape.cos_lat)
-    plane_m2 = x * x + y * y
-    if cos_lat > 0.1 and abs(lon - shape.lon) < 180.0:
-        if plane_m2 < (reach_m - 1.0) * (reach_m - 1.0):
-            return INSIDE
-        if plane_m2 > (rim_m + 1.0) * (rim_m + 1.0):
-            return BEYOND
-    metres = haversine_m(lat, lon, shape.lat, shape.lon)
-    return INSIDE if metres <= reach_m else RIM if metres <= rim_m else BEYOND
-
-
-@compiled
-def meet(c, citizen, p, posting, zone, before, patience, now_ms, pairs, used):
-    """A citizen in or near a posting that they want, `before` being the zone at the fix before (BEYOND if none).
-
-    In the rim one is present only if one was before: at the last fix, or with one unconfirmed fix beyond since (M1).
-    `together` is written on entering, on leaving and in the rim, so who stays inside costs nothing.
-    """
-    slot = find_pair(pairs, c, p)
-    known = pairs[slot].key >= 0
-    if zone == BEYOND:
-        if known and before == INSIDE:
-            pairs[slot].together = max(pairs[slot].together, citizen.fix_count - 1)
-        return False, used
-    if zone == RIM and before != INSIDE and not (known and citizen.fix_count - pairs[slot].together <= patience):
-        return False, used
-    if not known:
-        pairs[slot].key = np.int64(c) << 32 | np.int64(p)
-        used += 1
-    pairs[slot].together = citizen.fix_count
-    if pairs[slot].alerted >= posting.epoch or not free_for(citizen, posting, now_ms):
-        return False, used
-    pairs[slot].alerted = posting.epoch
-    return True, used
+def write_match(row, c, citizen, shape):
+    """Metres are kept until the alert is written, and only as a bucket then (M10)."""
+    circle = shape.radius_m > 0
+    row.citizen, row.posting, row.fix = c, shape.posting, -1
+    row.rule = WITHIN_RADIUS if circle else IN_DONG
+    row.metres = haversine_m(citizen.lat, citizen.lon, shape.lat, shape.lon) if circle else -1.0
 
 
 @compiled
@@ -165,8 +89,7 @@ def scan_cell(c, dong, was, entry, now_ms, citizens, postings, shapes, pool, pai
         patience = 2 if came else 0
         alert, used = meet(c, citizen, shape.posting, posting, zone, before, patience, now_ms, pairs, used)
         if alert:
-            metres = haversine_m(citizen.lat, citizen.lon, shape.lat, shape.lon) if shape.radius_m > 0 else -1.0
-            out[written].citizen, out[written].posting, out[written].metres = c, shape.posting, metres
+            write_match(out[written], c, citizen, shape)
             written += 1
     return written, used
 
@@ -184,30 +107,6 @@ def leave_cell(c, dong, was, entry, citizens, shapes, pool, pairs):
             slot = find_pair(pairs, c, shape.posting)
             if pairs[slot].key >= 0:
                 pairs[slot].together = max(pairs[slot].together, citizen.fix_count - 1)
-
-
-@compiled
-def gate(citizen, lat, lon, accuracy_m, observed_ms, epoch, max_accuracy_m, max_speed_m_s):
-    """Whether a fix may move the citizen: consent (M9), accuracy and speed (M1), event time (M3)."""
-    if epoch < citizen.consent_epoch or (epoch == citizen.consent_epoch and not citizen.located):
-        return REFUSED
-    if accuracy_m > max_accuracy_m:
-        return INACCURATE
-    if observed_ms <= citizen.observed_ms:
-        return LATE
-    if not math.isnan(citizen.lat):
-        # What both fixes may be off by is no evidence of movement.
-        walked_m = haversine_m(citizen.lat, citizen.lon, lat, lon) - citizen.accuracy_m - accuracy_m
-        if walked_m > max_speed_m_s * (observed_ms - citizen.observed_ms) / 1000.0:
-            return IMPLAUSIBLE
-    return ACCEPTED
-
-
-@compiled
-def may_match(citizen, now_ms, stale_ms):
-    """Whether a position is known, young enough (M3), and was taken under the consent that is known (M9)."""
-    known = not math.isnan(citizen.lat)
-    return known and citizen.observed_ms >= now_ms - stale_ms and citizen.fix_epoch == citizen.consent_epoch
 
 
 @compiled
@@ -264,20 +163,8 @@ def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cell
                 if used + cells[at].length > room or written + cells[at].length > len(out):
                     break
                 written, used = scan_cell(
-                    who[i],
-                    dongs[i],
-                    NOWHERE,
-                    cells[at],
-                    now_ms,
-                    citizens,
-                    postings,
-                    shapes,
-                    pool,
-                    pairs,
-                    used,
-                    out,
-                    written,
-                )
+                    who[i], dongs[i], NOWHERE, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, out, written
+                )  # fmt: skip
         i += 1
     return i, written, used
 
@@ -304,34 +191,25 @@ def look_around(c, size, shape, posting, anew, dongs, stale_ms, now_ms, citizens
                 zone = zone_of(citizen.lat, citizen.lon, cos_lat, dongs[c], citizen.radius_m, shape)
                 alert, used = meet(c, citizen, shape.posting, posting, zone, BEYOND, 0, now_ms, pairs, used)
                 if alert:
-                    metres = haversine_m(citizen.lat, citizen.lon, shape.lat, shape.lon) if shape.radius_m > 0 else -1.0
-                    out[written].citizen, out[written].posting, out[written].metres = c, shape.posting, metres
+                    write_match(out[written], c, citizen, shape)
                     written += 1
         c += 1
     return c, written, used
 
 
 @compiled
-def copy_pairs(old, keep_posting, new):
-    """Into a larger (or cleaner) table; pairs of postings that are gone are left behind. Returns how many were kept."""
-    kept = 0
-    for i in range(len(old)):
-        p = old[i].key & 0xFFFFFFFF
-        if old[i].key >= 0 and keep_posting[p]:
-            at = find_pair(new, old[i].key >> 32, p)
-            new[at].key, new[at].alerted, new[at].together = old[i].key, old[i].alerted, old[i].together
-            kept += 1
-    return kept
-
-
-@compiled
-def mark_alerted(citizens, postings, epochs, pairs):
-    """Remember alerts made earlier. The caller has made room for all of them. Returns how many pairs are new."""
-    added = 0
-    for i in range(len(citizens)):
-        at = find_pair(pairs, citizens[i], postings[i])
-        if pairs[at].key < 0:
-            pairs[at].key = np.int64(citizens[i]) << 32 | np.int64(postings[i])
-            added += 1
-        pairs[at].alerted = max(pairs[at].alerted, epochs[i])
-    return added
+def look_at_residents(i, who, what, rules, now_ms, citizens, postings, pairs, used, room, out):
+    """Evaluate pairs of a citizen and a posting that concerns them wherever they are, and though nowhere known."""
+    written = 0
+    while i < len(who):
+        if used + 1 > room or written + 1 > len(out):
+            break
+        citizen, posting = citizens[who[i]], postings[what[i]]
+        if posting.open and posting.expires_ms > now_ms and wants(citizen, posting):
+            alert, used = meet_resident(who[i], citizen, what[i], posting, now_ms, pairs, used)
+            if alert:
+                row = out[written]
+                row.citizen, row.posting, row.rule, row.metres, row.fix = who[i], what[i], rules[i], -1.0, -1
+                written += 1
+        i += 1
+    return i, written, used

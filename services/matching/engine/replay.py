@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from uuid import UUID
 
 import msgspec
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from services.matching.index.store import StoredFix
@@ -13,6 +14,8 @@ from services.matching.positions.wire import decode
 from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
+
+log = structlog.get_logger()
 
 POLL_MS = 500
 CHUNK = 5_000
@@ -49,7 +52,8 @@ async def alerted(kafka_url: str, partition: int) -> list[tuple[str, UUID, int]]
     async for record in whole(kafka_url, [TopicPartition(ALERTS.name, partition)]):
         try:
             head = _decode(record.value or b"")
-        except msgspec.MsgspecError:
+        except msgspec.MsgspecError as error:
+            log.error("alert_unreadable", partition=partition, offset=record.offset, error=type(error).__name__)
             continue
         found.append((head.citizen_id, head.posting_id, head.urgency_epoch))
     return found

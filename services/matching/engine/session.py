@@ -135,6 +135,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             seconds=round(time.monotonic() - started, 2),
         )
         await self._alerts.publish(self._engine.look_again(rows, self._clock(), "caught_up"))
+        for matches in self._engine.residents_caught_up(partitions, self._clock()):
+            await self._alerts.publish(matches)
 
     async def _restore_watches(self, watches: set[TopicPartition], now: datetime) -> None:
         """By a consumer of their own: what _take_state reads meanwhile waits for its turn, and fixes must not overtake."""
@@ -225,7 +227,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._alerts.forget(event.id)
             return self._engine.put_posting(event, now, look=look)
         if isinstance(event, Watch):
-            if not event.located:
+            if not event.located and event.consent_epoch > 0:  # who never consented has nothing to be forgotten
                 self._shares.withdrawn(partition, event.citizen_id)
                 self._erasure.withdrawn(event, partition, now)
             return self._engine.put_watch(event, partition, now, look=look)

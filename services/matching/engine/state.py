@@ -9,6 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
+from services.matching.engine.residents import Addresses, Residents, indices_of
 from services.matching.engine.tables import (
     ALWAYS_MS,
     ANEW,
@@ -56,8 +57,9 @@ class InterestBits:
 class CitizenBook:
     """Citizens by id, their watches, and the moments at which a window of theirs begins or ends."""
 
-    def __init__(self, bits: InterestBits) -> None:
+    def __init__(self, bits: InterestBits, district: District) -> None:
         self.table = Table(CITIZEN, NEW_CITIZEN)
+        self.residents = Residents(self.table, district)
         self.ids: list[str] = []
         self.watches: list[Watch | None] = []
         self._rows: dict[str, int] = {}
@@ -83,12 +85,11 @@ class CitizenBook:
             return None
         self.watches[row] = watch
         before = self._what_is_wanted(row)
-        active = watch.located and not watch.paused
-        columns["kinds"][row] = sum(KIND_BITS[kind] for kind in watch.kinds) if active else 0
+        columns["kinds"][row] = 0 if watch.paused else sum(KIND_BITS[kind] for kind in watch.kinds)
         columns["interests"][row] = self._bits.mask(watch.interests)
         columns["radius_m"][row] = watch.radius_m or ANY_RADIUS_M
         columns["birth_year"][row] = watch.birth_year or 0
-        columns["picky"][row] = bool(watch.muted_channels or watch.muted_postings)
+        columns["picky"][row] = bool(watch.muted_channels or watch.muted_postings or watch.muted_topics)
         columns["consent_epoch"][row] = watch.consent_epoch
         columns["located"][row] = watch.located
         if self._what_is_wanted(row) != before:
@@ -96,12 +97,13 @@ class CitizenBook:
         taken_under = int(columns["fix_epoch"][row])
         if taken_under < watch.consent_epoch or (taken_under == watch.consent_epoch and not watch.located):
             self.forget_position(row)
+        self.residents.put(row, watch)
         self._set_window(row, watch, now)
         return row
 
     def _what_is_wanted(self, row: int) -> list[int | float]:
         """Whoever changes one of these comes anew: fixes were not held against all postings by the new settings."""
-        names = ("kinds", "interests", "radius_m", "birth_year", "consent_epoch")
+        names = ("kinds", "interests", "radius_m", "birth_year", "consent_epoch", "located")
         return [self.table.rows[name][row].item() for name in names]
 
     def _set_window(self, row: int, watch: Watch, now: datetime) -> None:
@@ -142,8 +144,16 @@ class CitizenBook:
         """Another worker has these citizens now."""
         for row in np.flatnonzero(self.table.rows["partition"][: self.table.size] == partition):
             self.forget_position(int(row))
+            self.residents.drop(int(row))
             self.table.rows["kinds"][row] = 0
             self.watches[row] = None
+
+
+def is_muted(watch: Watch, posting: Posting) -> bool:
+    """By its sender, a topic of its, or itself; an emergency is heard all the same (N3)."""
+    audience = posting.audience
+    named = audience.channel in watch.muted_channels or posting.id in watch.muted_postings
+    return not posting.emergency and (named or not set(audience.interests).isdisjoint(watch.muted_topics))
 
 
 def _over(posting: Posting, now: datetime) -> bool:
@@ -168,8 +178,8 @@ class PostingBook:
         self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
         self._steps: list[tuple[int, int, int]] = []
         self._expiries: list[tuple[int, int, int]] = []
+        self.addresses = Addresses(district)
         self._bits, self._district = bits, district
-        self._index_of_dong = {code: i for i, dong in enumerate(district.dongs) for code in (dong.code, dong.old_code)}
 
     def row(self, posting_id: UUID) -> int:
         row = self._rows.get(posting_id)
@@ -187,6 +197,7 @@ class PostingBook:
             return None
         anew = known is not None and (_over(known, now) or _whom_and_where(known) != _whom_and_where(posting))
         self.current[row] = posting
+        self.addresses.put(row, posting)
         (self.excluding.add if posting.audience.not_for else self.excluding.discard)(row)
         columns["open"][row] = posting.status == "open"
         columns["kind"][row] = KIND_BITS[posting.kind]
@@ -214,6 +225,7 @@ class PostingBook:
             posting = self.current[row]
             if posting is not None and posting.version == version and posting.status == "open":
                 self._unplace(row)
+                self.addresses.drop(row)
                 over.append(posting)
         return over
 
@@ -263,13 +275,13 @@ class PostingBook:
         return shape, covering_circle(lat, lon, max(1.1 * widest_m, widest_m + 20.0))
 
     def _area(self, row: int, codes: tuple[str, ...]) -> tuple[int, list[int]]:
-        known = [code for code in codes if code in self._index_of_dong]
+        known = indices_of(codes, self._district)
         shape = self.shapes.add()
         shapes = self.shapes.rows
         shapes["posting"][shape], shapes["radius_m"][shape] = row, 0.0
-        shapes["dongs"][shape] = sum({1 << self._index_of_dong[code] for code in known})
+        shapes["dongs"][shape] = sum(1 << index for index in known)
         self.areas += 1
-        return shape, sorted({cell for code in known for cell in self._district.by_code[code].cells})
+        return shape, sorted({cell for index in known for cell in self._district.dongs[index].cells})
 
     def _unplace(self, row: int) -> None:
         for shape, cells in self._shapes_of.pop(row, []):

@@ -1,6 +1,6 @@
 """The engine's state as tables: citizens, postings, the shapes and cells they cover, and the pairs that have met.
 
-Rows are NumPy records, so that the kernel (kernel.py) reads and writes them without a Python object per row. Times are
+Rows are NumPy records, so that the compiled loops (kernel.py) read and write them without a Python object per row. Times are
 integer milliseconds since 1970 UTC, places are degrees, distances metres.
 """
 
@@ -29,6 +29,7 @@ CITIZEN = np.dtype(
         ("observed_ms", np.int64),
         ("accuracy_m", np.float64),
         ("interests", np.int64),
+        ("homes", np.int64),  # the home 동, a bit each
         ("free_from_ms", np.int64),  # NEVER_MS: named no window, so always free
         ("free_until_ms", np.int64),
         ("radius_m", np.float64),
@@ -44,7 +45,7 @@ CITIZEN = np.dtype(
     ],
     align=True,
 )
-NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, 0, -1, -1, 0, False, False)
+NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, 0, -1, -1, 0, False, False)
 
 POSTING = np.dtype(
     [
@@ -76,7 +77,7 @@ SHAPE = np.dtype(
 NEW_SHAPE = (0, 0, 0, 0, 0, -1)
 
 # `together` is the citizen's fix_count at the last fix inside the circle or, once in, inside its exit rim, as far as it
-# was written (kernel.meet). Present means at most one fix since: an exit needs a second fix that confirms it (M1).
+# was written (meeting.meet). Present means at most one fix since: an exit needs a second fix that confirms it (M1).
 PAIR = np.dtype([("key", np.int64), ("alerted", np.int32), ("together", np.int32)], align=True)
 NO_PAIR = (-1, NOT_ALERTED, LONG_AGO)
 
@@ -140,7 +141,7 @@ class Cells:
         entry["length"] -= 1
 
     def _find(self, cell: int) -> int:
-        """The cell's slot, or the free one where it would go; kernel.find_cell probes by the same rule."""
+        """The cell's slot, or the free one where it would go; zones.find_cell probes by the same rule."""
         mask = len(self.table) - 1
         cells = self.table["cell"]
         at = (cell * 0x9E3779B1 >> 7) & mask

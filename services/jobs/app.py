@@ -40,7 +40,9 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
     parts = JobsParts(app.state.parts.database, clock, settings, redis)
     app.state.parts, base = parts, app.router.lifespan_context
-    alerts = Consumer(settings, parts.database, group=GROUP, topics=[ALERTS.name], handlers=HANDLERS, clock=clock)
+    alerts = Consumer(
+        settings, parts.database, group=GROUP, topics=[ALERTS.name], handlers=HANDLERS, clock=clock, gather_s=1.0
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

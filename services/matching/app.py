@@ -14,9 +14,11 @@ from services.matching.index import store
 from services.matching.index.api import router as nearby
 from services.matching.parts import Parts
 from services.matching.positions.api import router as positions
+from services.matching.positions.handlers import collecting
 from services.matching.reach.api import router as reach
 from services.matching.settings import Settings
 from services.matching.stream.api import router as stream
+from services.matching.stream.feed import Feed
 from services.matching.stream.wakeups import Wakeups
 from services.matching.watches.api import router as watch
 from shared import runtime
@@ -53,7 +55,8 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         producer = kafka.producer(settings.kafka_url, linger_ms=1, client_id="matching-positions")
         await producer.start()
-        app.state.parts = Parts(settings, database, redis, producer, wakeups, district(), clock)
+        feed, collected = Feed(database, clock), collecting(database, clock)
+        app.state.parts = Parts(settings, database, redis, producer, wakeups, feed, collected, district(), clock)
         async with runtime.background() as tasks:
             tasks.start("relay", relay.run())
             tasks.start("wakeups", wakeups.run())

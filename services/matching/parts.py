@@ -9,7 +9,9 @@ from aiokafka import AIOKafkaProducer
 from fastapi import Depends, Request
 from redis.asyncio import Redis
 
+from services.matching.positions.handlers import Collected
 from services.matching.settings import Settings
+from services.matching.stream.feed import Feed
 from services.matching.stream.wakeups import Wakeups
 from shared.clock import Clock
 from shared.database import Database
@@ -27,6 +29,8 @@ class Parts:
     redis: Redis
     producer: AIOKafkaProducer
     wakeups: Wakeups
+    feed: Feed
+    collected: Collected
     district: District
     clock: Clock
 

@@ -1,8 +1,8 @@
 """The consumer boundary: each event takes effect once, a bad one goes to the dead letters, the stream goes on.
 
-A batch is one transaction: mark the events as seen, run the handlers, commit, then commit the offsets. If anything in
-it fails, the batch is taken apart and its records are settled one by one, with bounded backoff, then dead-lettered. A
-fault of the infrastructure is nobody's bad event: the work is repeated until it passes.
+What a poll brought is one transaction: mark the events as seen, run the handlers, commit, then commit the offsets. If
+anything in it fails it is taken apart: by partition, and in the partition at fault record by record, with bounded backoff,
+then dead-lettered. A fault of the infrastructure is nobody's bad event: the work is repeated until it passes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -51,6 +51,7 @@ class Unit:
 
 Handler = Callable[[Sequence[Any], Unit], Awaitable[None]]
 Handlers = Mapping[type[Event], Handler]
+_Batches = Mapping[TopicPartition, list[ConsumerRecord]]
 
 
 class Halted(Exception):  # noqa: N818
@@ -80,7 +81,10 @@ class Consumer:
         handlers: Handlers,
         clock: Clock = utc_now,
         max_records: int = 500,
+        gather_s: float = 0.0,
     ) -> None:
+        """`gather_s` lets records gather between two polls where nobody waits for the effect: fewer, fuller transactions."""
+        self._gather_s = gather_s
         self._settings, self._database, self._group, self._clock = settings, database, group, clock
         self._topics, self._handlers, self._max_records = list(topics), handlers, max_records
         self._stopping = asyncio.Event()
@@ -120,31 +124,39 @@ class Consumer:
             await clients.producer.start()
             while not self._stopping.is_set():
                 batches = await clients.consumer.getmany(timeout_ms=POLL_MS)
-                async with self._busy:
-                    # Each partition keeps its order; together they wait for the disk and the broker once, not in turn.
-                    each = (self._batch(clients, partition, records) for partition, records in batches.items())
-                    for outcome in await asyncio.gather(*each, return_exceptions=True):
-                        if isinstance(outcome, BaseException):
-                            raise outcome
+                if batches:
+                    async with self._busy:
+                        await self._all_of(clients, batches)
                 self.progress.seen(clients.consumer)
+                if batches and self._gather_s:
+                    await self._pause(self._gather_s)
         except Interrupted:
             return
         finally:
             await _close(clients)
 
-    async def _batch(self, clients: _Clients, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
-        """All of it in one transaction, or else record by record; then the offsets."""
+    async def _all_of(self, clients: _Clients, batches: _Batches) -> None:
+        """One wait for the disk and one for the broker, however many partitions; each keeps its order within."""
+        if not await self._took(clients, batches):
+            for partition, records in batches.items():
+                if not await self._took(clients, {partition: records}):
+                    await self._one_by_one(clients, partition, records)
+        await self._commit(clients.consumer, {p: records[-1].offset + 1 for p, records in batches.items()})
+
+    async def _took(self, clients: _Clients, batches: _Batches) -> bool:
+        """Whether all of it took effect in one transaction (a topic). Else some record of it is bad, and none of it did."""
         try:
-            opened = [envelope for record in records if (envelope := self._open(record)) is not None]
-            await self._patiently(clients, partition, lambda: self._effect(opened, partition.topic))
-            self._limit.succeeded()
+            for topic, records in _by_topic(batches).items():
+                opened = [envelope for record in records if (envelope := self._open(record)) is not None]
+                await self._patiently(clients, batches, partial(self._effect, opened, topic))
         except (Interrupted, Halted):
             raise
         except Exception as error:
             if is_infrastructure(error):
                 raise
-            await self._one_by_one(clients, partition, records)
-        await self._commit(clients.consumer, partition, records[-1].offset + 1)
+            return False
+        self._limit.succeeded()
+        return True
 
     async def _one_by_one(self, clients: _Clients, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
         for record in records:
@@ -158,7 +170,7 @@ class Consumer:
             try:
                 envelope = self._open(record)
                 await self._patiently(
-                    clients, partition, partial(self._effect, [envelope] if envelope else [], record.topic)
+                    clients, {partition}, partial(self._effect, [envelope] if envelope else [], record.topic)
                 )
                 self._limit.succeeded()
                 return
@@ -169,7 +181,7 @@ class Consumer:
                     raise
                 if attempt >= self._settings.retry_attempts or isinstance(error, BadRecordError):
                     await self._give_up(clients, partition, record, error, attempts=attempt)
-                    await self._commit(clients.consumer, partition, record.offset + 1)
+                    await self._commit(clients.consumer, {partition: record.offset + 1})
                     return
             wait_s = await self._pause(wait_s)
 
@@ -180,11 +192,11 @@ class Consumer:
         return open_envelope(record)
 
     async def _patiently(
-        self, clients: _Clients, partition: TopicPartition, work: Callable[[], Awaitable[None]]
+        self, clients: _Clients, partitions: Iterable[TopicPartition], work: Callable[[], Awaitable[None]]
     ) -> None:
-        """Repeat over faults of the infrastructure, however long they last, while the partition is ours."""
+        """Repeat over faults of the infrastructure, however long they last, while the partitions are ours."""
         backoff_s = MIN_BACKOFF_S
-        while not self._stopping.is_set() and partition in clients.consumer.assignment():
+        while not self._stopping.is_set() and clients.consumer.assignment().issuperset(partitions):
             try:
                 return await work()
             except Exception as error:
@@ -217,16 +229,16 @@ class Consumer:
         if not self._limit.allows():
             raise Halted(f"{self._limit.broken}; last at {place}: {type(error).__name__}")
         told: dict[str, Any] = {"group": self._group, "error": error, "attempts": attempts, "now": self._clock()}
-        await self._patiently(clients, partition, partial(dead_letters.send, clients.producer, record, **told))
+        await self._patiently(clients, {partition}, partial(dead_letters.send, clients.producer, record, **told))
         telemetry.DEAD_LETTERED.labels(self._group, record.topic).inc()
         log.error("dead_letter", group=self._group, at=place, error=type(error).__name__)
 
-    async def _commit(self, consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int) -> None:
+    async def _commit(self, consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> None:
         """A partition lost meanwhile is its new owner's; what it repeats is recognised by event id."""
         try:
-            await consumer.commit({partition: offset})
+            await consumer.commit(dict(offsets))
         except (CommitFailedError, IllegalStateError) as error:
-            log.warning("commit_refused", group=self._group, topic=partition.topic, error=type(error).__name__)
+            log.warning("commit_refused", group=self._group, topics=self._topics, error=type(error).__name__)
         self.progress.settled()
 
     async def _pause(self, seconds: float) -> float:
@@ -234,6 +246,13 @@ class Consumer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
         return min(seconds * 2, MAX_BACKOFF_S)
+
+
+def _by_topic(batches: _Batches) -> dict[str, list[ConsumerRecord]]:
+    found: dict[str, list[ConsumerRecord]] = {}
+    for partition, records in batches.items():
+        found.setdefault(partition.topic, []).extend(records)
+    return found
 
 
 async def _close(clients: _Clients) -> None:

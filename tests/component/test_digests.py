@@ -17,7 +17,7 @@ from services.matching.alerts import store as inbox
 from services.matching.alerts.worker import InboxWorker
 from services.matching.digests.handlers import send_due
 from services.matching.settings import Settings
-from services.matching.stream.api import _read
+from services.matching.stream.feed import Feed
 from shared.contracts import Digest, Posting
 from shared.contracts.digest import digest_id
 from shared.messaging.envelope import open_envelope
@@ -88,7 +88,7 @@ async def states(desk: MatchingDesk, citizen: str) -> list[str]:
 
 
 async def streamed(desk: MatchingDesk, citizen: str) -> int:
-    return len(await _read(desk.parts, citizen, 0))
+    return len(await Feed(desk.database, desk.clock).since(citizen, 0))
 
 
 async def test_beyond_the_budget_alerts_wait_in_the_inbox_and_not_on_the_stream(

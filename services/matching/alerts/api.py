@@ -26,11 +26,11 @@ why_router = APIRouter(prefix="/alerts", tags=["알림함 inbox"])
 
 @router.get("", summary="내 알림함 My inbox")
 async def list_inbox(citizen: Citizen, parts: UseParts, limit: Limit = 50, cursor: Cursor = None) -> Page[InboxItem]:
-    after, now = decode_cursor(cursor), parts.clock()
+    after = decode_cursor(cursor)
     async with parts.database.transaction() as tx:
         rows = await store.page(tx, citizen.subject, after, limit)
-        times = await store.delivered(tx, citizen.subject, rows[:limit], now)
-        await consents.record_uses(tx, [citizen.subject] * times, "provided", "inbox", now)
+        fresh = [row.id for row in rows[:limit] if row.delivered_at is None]
+        await store.delivered(tx, fresh, "inbox", parts.clock())
     return page_of([InboxItem.of(row) for row in rows], limit, [(row.made_at, row.id) for row in rows])
 
 

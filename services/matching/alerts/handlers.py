@@ -27,7 +27,7 @@ async def on_alerts(alerts: Sequence[Alert], unit: Unit, budget: Budget = BUDGET
     await store.in_order(unit.tx, {alert.citizen_id for alert in alerts})
     body = json.dumps([alert.model_dump(mode="json") for alert in alerts])
     written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now)
-    await consents.record_uses(unit.tx, [row.citizen_id for row in written], "used", "alert", unit.now)
+    await consents.record_uses(unit.tx, [row.citizen_id for row in written if row.located], "used", "alert", unit.now)
     told = await keep_budget(unit.tx, [row for row in written if row.state == "open"], budget, unit.now)
     await store.notify(unit.tx, sorted({digest(citizen) for citizen in told}))
     telemetry.INBOX_WRITTEN.labels("told").inc(len(written))

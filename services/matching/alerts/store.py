@@ -26,7 +26,8 @@ _IN_ORDER = text("SELECT pg_advisory_xact_lock(1768841839, shard) FROM unnest(CA
 _LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR SHARE")
 
 # What is known of the posting by now decides what is told: nothing if it is over, its newest words if it was edited.
-# An alert made under settings from before the consent in force is of a consent that was withdrawn (M9).
+# An alert made under settings from before the consent in force is of a consent that was withdrawn (M9); one that was made
+# of no position (the 동 chosen as home, a channel followed) needs no consent to location.
 _ADD = text("""
     INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline,
         distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version)
@@ -42,16 +43,17 @@ _ADD = text("""
         urgency_epoch int, urgent boolean, kind text, institution text, headline text, distance_m int, dong text,
         starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, shows jsonb, link text, why jsonb,
         deferred_until timestamptz, made_at timestamptz)
-    JOIN consent c ON c.citizen_id = a.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
+    LEFT JOIN consent c ON c.citizen_id = a.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
     LEFT JOIN posting p ON p.id = a.posting_id
     CROSS JOIN LATERAL (SELECT coalesce(p.version > a.posting_version, false) AS newer) n
     WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
-        AND (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
-            WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0)
+        AND (a.why->>'rule' IN ('home_dong', 'following') OR c.citizen_id IS NOT NULL AND
+            (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
+                WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0))
         AND NOT (a.kind = 'job' AND EXISTS (SELECT 1 FROM work_cap w WHERE w.citizen_id = a.citizen_id AND w.reached
             AND w.until > coalesce(a.starts_at, :now)))
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, citizen_id, state, urgent, made_at
+    RETURNING id, citizen_id, state, urgent, made_at, coalesce(why->>'rule' NOT IN ('home_dong', 'following'), true) AS located
 """)
 _PUT_CAP = text("""
     INSERT INTO work_cap (citizen_id, month, reached, until, changed_at) VALUES (:citizen_id, :month, :reached, :until, :changed_at)
@@ -88,8 +90,10 @@ _RELEASE = text("""
     UPDATE inbox_item i SET state = 'open', told_at = :now, change = nextval('inbox_change'), changed_at = :now
     FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.id, i.citizen_id, i.urgent, i.made_at
 """)
+_ANY_DUE = text("SELECT EXISTS (SELECT 1 FROM inbox_item WHERE state = 'deferred' AND due_at <= :now)")
 _ERASE_PENDING = text(
-    "DELETE FROM inbox_item WHERE citizen_id = :citizen AND (state = 'deferred' OR delivered_at IS NULL)"
+    "DELETE FROM inbox_item WHERE citizen_id = :citizen AND (state = 'deferred' OR delivered_at IS NULL) "
+    "AND coalesce(why->>'rule' NOT IN ('home_dong', 'following'), true)"
 )
 _COLUMNS = (
     "id, change, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline, distance_m, dong, starts_at, ends_at, "
@@ -100,8 +104,10 @@ _PAGE = text(
     "AND (CAST(:at AS timestamptz) IS NULL OR (made_at, id) < (:at, CAST(:id AS uuid))) ORDER BY made_at DESC, id DESC LIMIT :limit"
 )
 _SINCE = text(
-    f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state NOT IN ('deferred', 'digest') "  # noqa: S608 - constants
-    "AND change > :change ORDER BY change LIMIT :limit"
+    "SELECT a.ordinal, i.* FROM unnest(CAST(:citizens AS text[]), CAST(:changes AS bigint[])) "  # noqa: S608 - constants
+    "WITH ORDINALITY AS a(citizen, after, ordinal) "
+    f"CROSS JOIN LATERAL (SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = a.citizen AND state NOT IN ('deferred', 'digest') "
+    "AND change > a.after ORDER BY change LIMIT :limit) i ORDER BY a.ordinal, i.change"
 )
 _MARK = text(
     "UPDATE inbox_item SET read_at = CASE WHEN :opens THEN coalesce(read_at, :now) WHEN NOT :unread THEN read_at END, "  # noqa: S608 - constants
@@ -109,9 +115,19 @@ _MARK = text(
     "acted_at = CASE WHEN :acted THEN coalesce(acted_at, :now) ELSE acted_at END, changed_at = :now, change = nextval('inbox_change') "
     f"WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred' RETURNING {_COLUMNS}"
 )
-_DELIVERED = text(
-    "UPDATE inbox_item SET delivered_at = :now WHERE id = ANY(CAST(:ids AS uuid[])) AND delivered_at IS NULL RETURNING citizen_id"
-)
+# A row that is locked is being changed, erased or read: its change comes to the stream again, and is noted then. So this
+# waits for nobody, and its commit not for the disk.
+_DELIVERED = text("""
+    WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true)),
+    fresh AS (SELECT id FROM inbox_item CROSS JOIN lazily WHERE id = ANY(CAST(:ids AS uuid[])) AND delivered_at IS NULL
+        ORDER BY id FOR UPDATE OF inbox_item SKIP LOCKED),
+    noted AS (UPDATE inbox_item i SET delivered_at = :now FROM fresh WHERE i.id = fresh.id
+        RETURNING i.citizen_id, i.why->>'rule' AS rule)
+    INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at)
+    SELECT citizen_id, 'provided', :how, date_trunc('hour', CAST(:now AS timestamptz)), count(*), :now, :now
+    FROM noted WHERE coalesce(rule NOT IN ('home_dong', 'following'), true) GROUP BY citizen_id ORDER BY citizen_id
+    ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at
+""")
 _ONE = text(
     f"SELECT {_COLUMNS}, made_of_version, (SELECT channel FROM posting p WHERE p.id = posting_id) AS channel "  # noqa: S608 - constants
     "FROM inbox_item WHERE id = :id AND citizen_id = :citizen AND state <> 'deferred'"
@@ -127,7 +143,7 @@ async def in_order(tx: AsyncConnection, citizens: Iterable[str] | None = None) -
 
 
 async def add(tx: AsyncConnection, alerts_json: str, posting_ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
-    """Write alerts (a JSON array) that are still true; returns of those that are new (id, citizen_id, state, urgent, made_at)."""
+    """Write alerts (a JSON array) that are still true; returns of those that are new (id, citizen_id, state, urgent, made_at, located)."""
     await tx.execute(_LOCK_POSTINGS, {"ids": list(posting_ids)})
     return list(await tx.execute(_ADD, {"alerts": alerts_json, "now": now}))
 
@@ -152,6 +168,10 @@ async def release_due(tx: AsyncConnection, now: datetime) -> list[Row[Any]]:
     return list(await tx.execute(_RELEASE, {"now": now}))
 
 
+async def any_due(connection: AsyncConnection, now: datetime) -> bool:
+    return bool((await connection.execute(_ANY_DUE, {"now": now})).scalar_one())
+
+
 async def erase_pending(tx: AsyncConnection, citizen_id: str) -> int:
     await in_order(tx, [citizen_id])  # an alert that is being written is waited for, then erased too
     return int((await tx.execute(_ERASE_PENDING, {"citizen": citizen_id})).rowcount)
@@ -162,9 +182,13 @@ async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID
     return list(await tx.execute(_PAGE, {"citizen": citizen_id, "at": at, "id": id_, "limit": limit + 1}))
 
 
-async def since(tx: AsyncConnection, citizen_id: str, change: int, limit: int) -> list[Row[Any]]:
-    """What changed after number `change`, oldest first."""
-    return list(await tx.execute(_SINCE, {"citizen": citizen_id, "change": change, "limit": limit}))
+async def since(tx: AsyncConnection, asked: Sequence[tuple[str, int]], limit: int) -> list[list[Row[Any]]]:
+    """For each (citizen, number of a change): what changed after it, oldest first, at most `limit`."""
+    found: list[list[Row[Any]]] = [[] for _ in asked]
+    values = {"citizens": [one for one, _ in asked], "changes": [change for _, change in asked], "limit": limit}
+    for row in await tx.execute(_SINCE, values):
+        found[row.ordinal - 1].append(row)
+    return found
 
 
 async def mark(
@@ -176,13 +200,10 @@ async def mark(
     return (await tx.execute(_MARK, {"citizen": citizen_id, "id": id_, "now": now, **how})).first()
 
 
-async def delivered(tx: AsyncConnection, citizen_id: str, rows: Sequence[Row[Any]], now: datetime) -> int:
-    """Note that these reached the citizen's screen; returns how many did so for the first time."""
-    fresh = [row.id for row in rows if row.delivered_at is None]
-    if not fresh:
-        return 0
-    await in_order(tx, [citizen_id])
-    return len(list(await tx.execute(_DELIVERED, {"ids": fresh, "now": now})))
+async def delivered(connection: AsyncConnection, ids: Sequence[UUID], how: str, now: datetime) -> None:
+    """Note that these reached their citizens' screens, and that they were provided: each once, at its first time."""
+    if ids:
+        await connection.execute(_DELIVERED, {"ids": list(ids), "how": how, "now": now})
 
 
 async def one(tx: AsyncConnection, citizen_id: str, id_: UUID) -> Row[Any] | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
+import time
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from services.matching.alerts import store
 from services.matching.alerts.handlers import CAP_HANDLERS, POSTING_HANDLERS, alert_handlers
 from services.matching.consent import store as consents
+from services.matching.digests import store as digests
 from services.matching.digests.domain import Budget
 from services.matching.digests.handlers import keep_budget, send_due
 from services.matching.settings import Settings
@@ -26,6 +30,7 @@ from shared.web import Check
 log = structlog.get_logger()
 
 RELEASE_EVERY_S = 1.0
+FORGET_EVERY_S = 60.0
 
 
 class InboxWorker:
@@ -81,21 +86,37 @@ class InboxWorker:
             await self._database.close()
 
     async def _release_forever(self) -> None:
+        """Look every second whether anything has come due; the locks that a release takes are taken only then."""
+        forgotten_at = -math.inf
         while not self._stopping.is_set():
             try:
-                async with self._database.transaction() as tx:
-                    now = self._clock()
-                    told = await keep_budget(tx, await store.release_due(tx, now), self._budget, now)
-                    await store.notify(tx, sorted({digest(citizen) for citizen in told}))
-                    await send_due(tx, self._settings.digest_hour, now)
-                    await consents.forget_records(tx, self._clock(), self._settings.records_kept_days)
-                    await watches.forget_versions(tx, self._clock(), self._settings.watch_versions_kept_days)
+                if await self._is_due():
+                    await self._release()
+                if time.monotonic() - forgotten_at >= FORGET_EVERY_S:
+                    await self._forget()
+                    forgotten_at = time.monotonic()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("release_waits", error=type(error).__name__)
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), RELEASE_EVERY_S)
-            except TimeoutError:
-                continue
+
+    async def _is_due(self) -> bool:
+        async with self._database.statement() as connection:
+            return await store.any_due(connection, self._clock()) or await digests.any_waiting(connection)
+
+    async def _release(self) -> None:
+        async with self._database.transaction() as tx:
+            now = self._clock()
+            told = await keep_budget(tx, await store.release_due(tx, now), self._budget, now)
+            await store.notify(tx, sorted({digest(citizen) for citizen in told}))
+            await send_due(tx, self._settings.digest_hour, now)
+
+    async def _forget(self) -> None:
+        async with self._database.transaction() as tx:
+            now = self._clock()
+            await digests.forget(tx, now)
+            await consents.forget_records(tx, now, self._settings.records_kept_days)
+            await watches.forget_versions(tx, now, self._settings.watch_versions_kept_days)
 
     async def _database_answers(self) -> str | None:
         await self._database.ping()

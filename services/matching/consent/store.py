@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -27,15 +28,19 @@ _NOTE = text(
     "VALUES (:id, :citizen_id, :purpose, :act, :epoch, :terms_version, :at, CAST(:erased AS jsonb))"
 )
 # One statement, so one round trip and one transaction; its commit does not wait for the disk.
-_COLLECT = text(
-    "WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true)), consented AS (SELECT epoch FROM consent "
-    "WHERE citizen_id = :citizen AND purpose = 'location' AND withdrawn_at IS NULL), recorded AS ("
-    "INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at) "
-    "SELECT :citizen, 'collected', :how, date_trunc('hour', CAST(:now AS timestamptz)), :times, :now, :now FROM consented "
-    "WHERE CAST(:times AS integer) > 0 "
-    "ON CONFLICT (citizen_id, act, how, hour) DO UPDATE SET times = location_record.times + excluded.times, last_at = excluded.last_at) "
-    "SELECT epoch FROM consented CROSS JOIN lazily"
-)
+_COLLECT = text("""
+    WITH lazily AS (SELECT set_config('synchronous_commit', 'off', true)),
+    asked AS (SELECT citizen_id, sum(times) AS times FROM unnest(CAST(:citizens AS text[]), CAST(:times AS int[]))
+        AS one(citizen_id, times) GROUP BY citizen_id),
+    consented AS (SELECT citizen_id, c.epoch, asked.times FROM asked JOIN consent c USING (citizen_id)
+        WHERE c.purpose = 'location' AND c.withdrawn_at IS NULL),
+    recorded AS (INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at)
+        SELECT citizen_id, 'collected', :how, date_trunc('hour', CAST(:now AS timestamptz)), times, :now, :now FROM consented
+        WHERE times > 0 ORDER BY citizen_id
+        ON CONFLICT (citizen_id, act, how, hour) DO UPDATE
+        SET times = location_record.times + excluded.times, last_at = excluded.last_at)
+    SELECT citizen_id, epoch FROM consented CROSS JOIN lazily
+""")
 _RECORD_MANY = text(
     "INSERT INTO location_record (citizen_id, act, how, hour, times, first_at, last_at) "
     "SELECT citizen, :act, :how, date_trunc('hour', CAST(:now AS timestamptz)), count(*), :now, :now "
@@ -86,12 +91,21 @@ async def note(
     )  # fmt: skip
 
 
-async def collect(connection: AsyncConnection, citizen_id: str, how: str, times: int, now: datetime) -> int | None:
-    """The epoch of the consent to location in force, with the collection recorded under it; None, and nothing recorded,
-    without one. A crash may lose the last fraction of a second of counts, never an effect.
+@dataclass(frozen=True)
+class Collecting:
+    """How many fixes of a citizen are about to be taken in."""
+
+    citizen_id: str
+    times: int
+
+
+async def collect(connection: AsyncConnection, asked: Sequence[Collecting], how: str, now: datetime) -> dict[str, int]:
+    """The epochs of the consents to location in force, the collections recorded under them; without one a citizen is not
+    in the answer and nothing is recorded. A crash may lose the last fraction of a second of counts, never an effect.
     """
-    row = (await connection.execute(_COLLECT, {"citizen": citizen_id, "how": how, "times": times, "now": now})).first()
-    return None if row is None else int(row.epoch)
+    values = {"citizens": [one.citizen_id for one in asked], "times": [one.times for one in asked]}
+    rows = await connection.execute(_COLLECT, {**values, "how": how, "now": now})
+    return {row.citizen_id: row.epoch for row in rows}
 
 
 async def record_uses(tx: AsyncConnection, citizens: Sequence[str], act: str, how: str, now: datetime) -> None:

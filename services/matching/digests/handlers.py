@@ -48,7 +48,6 @@ async def send_due(tx: AsyncConnection, hour: int, now: datetime) -> int:
         )
         await emit(tx, made, source=SOURCE, now=now, event_id=id_)
         await consents.record_uses(tx, [row.citizen_id] * len(listed), "provided", "digest", now)
-    await store.forget(tx, now)
     return len(waiting)
 
 

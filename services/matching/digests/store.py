@@ -49,6 +49,7 @@ _TAKE = text("""
     RETURNING i.id AS alert_id, i.posting_id, i.posting_version, i.urgency_epoch, i.urgent, i.kind, i.headline, i.institution,
         i.distance_m, i.dong, i.starts_at, i.ends_at, i.expires_at, i.shows, i.link, i.made_at
 """)
+_ANY_WAITING = text("SELECT EXISTS (SELECT 1 FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL)")
 _FORGET = text("DELETE FROM digest WHERE made_at < :before")
 
 
@@ -67,6 +68,11 @@ async def leave_for_digest(tx: AsyncConnection, ids: Iterable[UUID], now: dateti
 async def due(tx: AsyncConnection, now: datetime, hour: int, limit: int) -> list[Row[Any]]:
     """(citizen_id, day, hour) of citizens whose hour has struck and who have something that waited for it."""
     return list(await tx.execute(_DUE, {"now": now, "hour": hour, "limit": limit}))
+
+
+async def any_waiting(connection: AsyncConnection) -> bool:
+    """Whether anything at all was left for a digest that is not made yet."""
+    return bool((await connection.execute(_ANY_WAITING)).scalar_one())
 
 
 async def take(

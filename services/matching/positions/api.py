@@ -12,7 +12,7 @@ from uuid import uuid4
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from services.matching.consent import store as consents
+from services.matching.consent.store import Collecting
 from services.matching.parts import SOURCE, Parts, UseParts
 from services.matching.positions.domain import clamped, refusal
 from shared.auth import Citizen
@@ -87,7 +87,7 @@ async def post_positions(body: Positions, citizen: Citizen, parts: UseParts) -> 
         results.append(FixResult(index=index, accepted=no is None, rule=no and no.rule, detail=no and no.detail))
         if no is None:
             accepted.append(fix)
-    epoch = await _consent_epoch(parts, citizen.subject, len(accepted), now)
+    epoch = await _consent_epoch(parts, citizen.subject, len(accepted))
     await asyncio.gather(*[await _send(parts, _event(fix, citizen.subject, epoch, now), now) for fix in accepted])
     return Taken(accepted=len(accepted), refused=len(results) - len(accepted), results=results)
 
@@ -99,10 +99,8 @@ def _refusal(fix: FixBody | Unreadable, now: datetime, limit_m: float) -> Unread
     return None if no is None else Unreadable(*no)
 
 
-async def _consent_epoch(parts: Parts, citizen_id: str, times: int, now: datetime) -> int:
-    """The consent under which the fixes are taken in, noted as a collection of location (위치정보법 §16②)."""
-    async with parts.database.statement() as connection:
-        epoch = await consents.collect(connection, citizen_id, "positions", times, now)
+async def _consent_epoch(parts: Parts, citizen_id: str, times: int) -> int:
+    epoch = await parts.collected(Collecting(citizen_id, times))
     if epoch is None:
         raise Problem(403, "no-consent", "위치 이용에 동의하지 않았습니다 / No consent to the use of location")
     return epoch

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from redis.asyncio import Redis
 
+from services.notices.channels.api import router as channels
 from services.notices.clockwork import do_chores_forever
 from services.notices.parts import NoticesParts
 from services.notices.publishing.api import router as publishing
@@ -18,7 +19,7 @@ from shared.publishing import build_publisher
 from shared.web import serve
 
 ABOUT = "소식: 기관이 주민에게 바로 알리는 채널"
-ROUTERS = (publishing,)
+ROUTERS = (publishing, channels)
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:

@@ -36,6 +36,8 @@ PUBLIC = {
     ("spaces", "GET", "/spaces/{space_id}"),
     ("notices", "GET", "/notices"),
     ("notices", "GET", "/notices/{notice_id}"),
+    ("notices", "GET", "/channels"),
+    ("notices", "GET", "/channels/{channel_id}"),
 }
 HEALTH = {"/healthz", "/readyz", "/metrics"}
 DOCUMENTATION = {"/openapi.json"}

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from services.notices.channels.domain import check_name
 from shared.contracts import Posting
 from shared.contracts.posting import Audience, Shows, Where
 from shared.geo import District
@@ -66,8 +67,7 @@ def edit(notice: Notice, changes: dict[str, Any], now: datetime) -> Notice:
 
 
 def _check(terms: Terms, institution: str, now: datetime) -> None:
-    if terms.channel != institution and not terms.channel.startswith(f"{institution}/"):
-        raise Refused("channel", "own-channel", "a channel is the institution's name, or begins with it and a slash")
+    check_name(terms.channel, institution)
     offers.check_expiry(terms.expires_at, now)
 
 

@@ -56,6 +56,7 @@ STATEMENTS = (
         credit_minutes integer NOT NULL DEFAULT 0 CHECK (credit_minutes >= 0),
         series_id uuid,
         waiting_id uuid,
+        confirmed_at timestamptz,
         checked_in_at timestamptz,
         ended_at timestamptz,
         because text,

@@ -28,6 +28,7 @@ class InboxItem(BaseModel):
     posting_version: int
     urgency_epoch: int
     urgent: bool
+    emergency: bool
     kind: Kind
     institution: str
     headline: str

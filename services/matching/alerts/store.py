@@ -30,22 +30,23 @@ _LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[]
 # of no position (the 동 chosen as home, a channel followed) needs no consent to location.
 _ADD = text("""
     INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline,
-        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version)
+        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version, emergency)
     SELECT a.id, a.citizen_id, a.posting_id, greatest(a.posting_version, coalesce(p.version, 0)), a.urgency_epoch, a.urgent, a.kind,
         a.institution,
         CASE WHEN n.newer THEN p.headline ELSE a.headline END, a.distance_m, a.dong,
         CASE WHEN n.newer THEN p.starts_at ELSE a.starts_at END, CASE WHEN n.newer THEN p.ends_at ELSE a.ends_at END,
         CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END, CASE WHEN n.newer THEN p.shows ELSE a.shows END,
         CASE WHEN n.newer THEN p.link ELSE a.link END, a.why,
-        CASE WHEN a.deferred_until > :now THEN 'deferred' ELSE 'open' END, a.deferred_until, a.made_at,
-        CASE WHEN a.deferred_until > :now THEN NULL ELSE CAST(:now AS timestamptz) END, a.posting_version
+        CASE WHEN w.waits THEN 'deferred' ELSE 'open' END, a.deferred_until, a.made_at,
+        CASE WHEN w.waits THEN NULL ELSE CAST(:now AS timestamptz) END, a.posting_version, coalesce(a.emergency, false)
     FROM jsonb_to_recordset(CAST(:alerts AS jsonb)) AS a(id uuid, citizen_id text, posting_id uuid, posting_version int,
         urgency_epoch int, urgent boolean, kind text, institution text, headline text, distance_m int, dong text,
         starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, shows jsonb, link text, why jsonb,
-        deferred_until timestamptz, made_at timestamptz)
+        deferred_until timestamptz, made_at timestamptz, emergency boolean)
     LEFT JOIN consent c ON c.citizen_id = a.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
     LEFT JOIN posting p ON p.id = a.posting_id
     CROSS JOIN LATERAL (SELECT coalesce(p.version > a.posting_version, false) AS newer) n
+    CROSS JOIN LATERAL (SELECT coalesce(a.deferred_until > :now AND a.emergency IS NOT TRUE, false) AS waits) w
     WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
         AND (a.why->>'rule' IN ('home_dong', 'following') OR c.citizen_id IS NOT NULL AND
             (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
@@ -53,7 +54,7 @@ _ADD = text("""
         AND NOT (a.kind = 'job' AND EXISTS (SELECT 1 FROM work_cap w WHERE w.citizen_id = a.citizen_id AND w.reached
             AND w.until > coalesce(a.starts_at, :now)))
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, citizen_id, state, urgent, made_at, coalesce(why->>'rule' NOT IN ('home_dong', 'following'), true) AS located
+    RETURNING id, citizen_id, state, urgent, emergency, made_at, coalesce(why->>'rule' NOT IN ('home_dong', 'following'), true) AS located
 """)
 _PUT_CAP = text("""
     INSERT INTO work_cap (citizen_id, month, reached, until, changed_at) VALUES (:citizen_id, :month, :reached, :until, :changed_at)
@@ -88,7 +89,7 @@ _RELEASE = text("""
     WITH due AS (SELECT id FROM inbox_item WHERE state = 'deferred' AND due_at <= :now ORDER BY due_at LIMIT 1000 FOR UPDATE SKIP LOCKED),
          over AS (DELETE FROM inbox_item i USING due WHERE i.id = due.id AND i.expires_at <= :now)
     UPDATE inbox_item i SET state = 'open', told_at = :now, change = nextval('inbox_change'), changed_at = :now
-    FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.id, i.citizen_id, i.urgent, i.made_at
+    FROM due WHERE i.id = due.id AND i.expires_at > :now RETURNING i.id, i.citizen_id, i.urgent, i.emergency, i.made_at
 """)
 _ANY_DUE = text("SELECT EXISTS (SELECT 1 FROM inbox_item WHERE state = 'deferred' AND due_at <= :now)")
 _ERASE_PENDING = text(
@@ -96,8 +97,8 @@ _ERASE_PENDING = text(
     "AND coalesce(why->>'rule' NOT IN ('home_dong', 'following'), true)"
 )
 _COLUMNS = (
-    "id, change, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline, distance_m, dong, starts_at, ends_at, "
-    "expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at, delivered_at"
+    "id, change, posting_id, posting_version, urgency_epoch, urgent, emergency, kind, institution, headline, distance_m, dong, starts_at, "
+    "ends_at, expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at, delivered_at"
 )
 _PAGE = text(
     f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants

@@ -19,8 +19,10 @@ from services.matching.digests.handlers import keep_budget, send_due
 from services.matching.settings import Settings
 from services.matching.stream.wakeups import digest
 from services.matching.watches import store as watches
+from services.matching.watches.handlers import FOLLOW_HANDLERS
 from shared.clock import Clock, utc_now
 from shared.contracts.alert import ALERTS
+from shared.contracts.follow import FOLLOWS
 from shared.contracts.job import JOBS
 from shared.contracts.posting import POSTINGS
 from shared.database import Database
@@ -34,7 +36,7 @@ FORGET_EVERY_S = 60.0
 
 
 class InboxWorker:
-    """Two consumer groups, one topic each, and a releaser of deferred alerts and of digests."""
+    """Four consumer groups, one topic each, and a releaser of deferred alerts and of digests."""
 
     def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
         self._settings, self._clock = settings, clock
@@ -66,11 +68,20 @@ class InboxWorker:
             handlers=CAP_HANDLERS,
             clock=clock,
         )
+        self._follows = Consumer(
+            settings,
+            self._database,
+            group="matching-inbox-follows",
+            topics=[FOLLOWS.name],
+            handlers=FOLLOW_HANDLERS,
+            clock=clock,
+        )
         self.checks: dict[str, Check] = {
             "database": self._database_answers,
             "alerts": self._alerts_flow,
             "postings": self._postings_flow,
             "caps": self._caps_flow,
+            "follows": self._follows_flow,
         }
 
     def stop(self) -> None:
@@ -78,10 +89,12 @@ class InboxWorker:
         self._alerts.stop()
         self._postings.stop()
         self._caps.stop()
+        self._follows.stop()
 
     async def run(self) -> None:
         try:
-            await asyncio.gather(self._alerts.run(), self._postings.run(), self._caps.run(), self._release_forever())
+            consumers = (self._alerts, self._postings, self._caps, self._follows)
+            await asyncio.gather(*(consumer.run() for consumer in consumers), self._release_forever())
         finally:
             await self._database.close()
 
@@ -130,3 +143,6 @@ class InboxWorker:
 
     async def _caps_flow(self) -> str | None:
         return self._caps.progress.problem()
+
+    async def _follows_flow(self) -> str | None:
+        return self._follows.progress.problem()

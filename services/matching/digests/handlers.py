@@ -21,17 +21,21 @@ AT_ONCE = 100
 
 
 async def keep_budget(tx: AsyncConnection, rows: Sequence[Row[Any]], budget: Budget, now: datetime) -> set[str]:
-    """Of alerts just told, those beyond the day's budget are left for the digest; whose others are told after all."""
-    fresh = [Fresh(row.id, row.citizen_id, row.urgent, row.made_at) for row in rows]
+    """Of alerts just told, those beyond the day's budget are left for the digest; whose others are told after all.
+
+    An emergency is told whatever the budget, and uses none of it (N3).
+    """
+    fresh = [Fresh(row.id, row.citizen_id, row.urgent, row.made_at) for row in rows if not row.emergency]
+    emergencies = {row.citizen_id for row in rows if row.emergency}
     if not fresh:
-        return set()
+        return emergencies
     told = await store.told_since(
         tx, {alert.citizen_id for alert in fresh}, day_began(now), [alert.id for alert in fresh]
     )
     over = overflow(budget, told, fresh)
     if over:
         await store.leave_for_digest(tx, over, now)
-    return {alert.citizen_id for alert in fresh if alert.id not in over}
+    return emergencies | {alert.citizen_id for alert in fresh if alert.id not in over}
 
 
 async def send_due(tx: AsyncConnection, hour: int, now: datetime) -> int:

@@ -19,7 +19,7 @@ KEPT = timedelta(days=30)
 _TOLD = text("""
     SELECT citizen_id, count(*) FILTER (WHERE NOT urgent) AS ordinary, count(*) FILTER (WHERE urgent) AS urgent
     FROM inbox_item
-    WHERE citizen_id = ANY(CAST(:citizens AS text[])) AND told_at >= :since AND overflowed_at IS NULL
+    WHERE citizen_id = ANY(CAST(:citizens AS text[])) AND told_at >= :since AND overflowed_at IS NULL AND NOT emergency
         AND id <> ALL(CAST(:fresh AS uuid[]))
     GROUP BY citizen_id
 """)

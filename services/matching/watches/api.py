@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from services.matching.consent import store as consents
 from services.matching.parts import UseParts
 from services.matching.watches import store
+from services.matching.watches.domain import current_codes
 from services.matching.watches.handlers import watch_changed
 from services.matching.watches.models import WatchBody, WatchView
 from shared.auth import Citizen
@@ -35,7 +36,11 @@ async def get_watch(citizen: Citizen, parts: UseParts, response: Response) -> Wa
 
 @router.put("", response_model=WatchView, summary="알림 설정 바꾸기 Replace my settings")
 async def put_watch(body: WatchBody, citizen: Citizen, parts: UseParts, if_match: IfMatch = None) -> Response:
-    """If-Match is optional here: the settings have one owner, but two of their devices may differ."""
+    """If-Match is optional here: the settings have one owner, but two of their devices may differ.
+
+    The channels that are followed stay as they are: they are chosen at notices.
+    """
+    settings = body.model_dump() | {"home_dongs": current_codes(body.home_dongs, parts.district)}
     expected = None if if_match is None else expected_version(if_match)
     async with parts.database.transaction() as tx:
         await consents.lock_citizen(tx, citizen.subject)
@@ -44,5 +49,5 @@ async def put_watch(body: WatchBody, citizen: Citizen, parts: UseParts, if_match
         if expected is not None and expected != version:
             raise stale(version)
         consent = await consents.get(tx, citizen.subject, "location")
-        watch = await watch_changed(tx, citizen.subject, consent, parts.clock(), body.model_dump())
+        watch = await watch_changed(tx, citizen.subject, consent, parts.clock(), settings)
     return JSONResponse(WatchView.of(watch).model_dump(mode="json"), headers={"ETag": etag(watch.version)})

@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.clock import SEOUL
 from shared.contracts.base import Kind
 from shared.contracts.watch import QuietHours, Watch, WeeklyWindow
+from shared.geo import District
 from shared.rules import Refused
 
 LOOK_AHEAD = timedelta(days=8)
@@ -105,3 +106,14 @@ def muting(watch: Watch | None, what: Muted, about: Told) -> dict[str, Any]:
     if len(rest) >= MOST_CHANNELS:
         raise Refused("muted", "too-many-channels", f"{MOST_CHANNELS} channels are muted already")
     return {"muted_channels": (*rest, about.channel)}
+
+
+def current_codes(codes: Iterable[str], district: District) -> tuple[str, ...]:
+    """The 행정동 codes in force since 2026-07 for codes of either kind, ascending, each once. Raises Refused."""
+    found = set()
+    for nth, code in enumerate(codes):
+        dong = district.by_code.get(code)
+        if dong is None:
+            raise Refused(f"home_dongs.{nth}", "unknown-dong", "no 행정동 of 광산구 has this code, neither new nor old")
+        found.add(dong.code)
+    return tuple(sorted(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,8 @@ from services.matching.consent import store as consents
 from services.matching.consent.domain import Consent
 from services.matching.watches import store
 from services.matching.watches.domain import Muted, Told, muting
-from shared.contracts import Watch
+from shared.contracts import Follows, Watch
+from shared.messaging.consumer import Handlers, Unit
 from shared.messaging.outbox import emit
 
 SOURCE = "/services/matching"
@@ -43,3 +45,19 @@ async def mute(tx: AsyncConnection, citizen_id: str, what: Muted, about: Told, n
     """No more of this posting, of its channel or of its kind. The caller holds the citizen's lock."""
     settings = muting(await store.get(tx, citizen_id), what, about)
     return await watch_changed(tx, citizen_id, await consents.get(tx, citizen_id, "location"), now, settings)
+
+
+async def on_follows(follows: Sequence[Follows], unit: Unit) -> None:
+    """A citizen's channels become part of their watch: the newest list of each, and an older one never after a newer."""
+    newest: dict[str, Follows] = {}
+    for event in follows:
+        known = newest.get(event.citizen_id)
+        newest[event.citizen_id] = event if known is None or known.version < event.version else known
+    for citizen, event in sorted(newest.items()):
+        await consents.lock_citizen(unit.tx, citizen)
+        if await store.take_follows(unit.tx, citizen, event.version):
+            consent = await consents.get(unit.tx, citizen, "location")
+            await watch_changed(unit.tx, citizen, consent, unit.now, {"follows": event.channels})
+
+
+FOLLOW_HANDLERS: Handlers = {Follows: on_follows}

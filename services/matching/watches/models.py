@@ -23,6 +23,7 @@ def _local(value: time) -> time:
 
 
 Hour = Annotated[time, AfterValidator(_local)]
+DongCode = Annotated[str, Field(max_length=20)]
 Channel = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
@@ -68,14 +69,19 @@ class WatchBody(Body):
     weekly: Annotated[tuple[WeeklyBody, ...], Field(max_length=50)] = ()
     quiet: QuietBody | None = None
     muted_channels: Annotated[tuple[Channel, ...], Field(max_length=200)] = ()
+    muted_topics: Annotated[tuple[Slug, ...], Field(max_length=200)] = ()
     muted_postings: Annotated[tuple[UUID, ...], Field(max_length=500)] = ()
+    home_dongs: Annotated[tuple[DongCode, ...], Field(max_length=42)] = Field(
+        (),
+        description="행정동 chosen by hand, by the code since 2026-07 or the one before; needs no consent to location",
+    )
     digest_hour: int | None = Field(
         None, ge=0, le=23, description="hour (Asia/Seoul) at which the day's overflow is digested; null: the product's"
     )
 
 
 class WatchView(BaseModel):
-    """The settings in force, and whether matching may act on a position at all."""
+    """The settings in force, the channels that are followed at notices, and whether matching may act on a position at all."""
 
     version: int
     located: bool
@@ -88,7 +94,10 @@ class WatchView(BaseModel):
     weekly: tuple[WeeklyWindow, ...]
     quiet: QuietHours | None
     muted_channels: tuple[str, ...]
+    muted_topics: tuple[str, ...]
     muted_postings: tuple[UUID, ...]
+    home_dongs: tuple[str, ...]
+    follows: tuple[str, ...]
     digest_hour: int | None
     changed_at: datetime
 

@@ -27,6 +27,11 @@ _BEGIN = text(
 )
 _AS_OF = text("SELECT settings FROM watch_version WHERE citizen_id = :citizen AND version = :version")
 _FORGET = text("DELETE FROM watch_version WHERE ended_at < :before")
+_TAKE_FOLLOWS = text("""
+    INSERT INTO follows_taken (citizen_id, version) VALUES (:citizen, :version)
+    ON CONFLICT (citizen_id) DO UPDATE SET version = excluded.version WHERE follows_taken.version < excluded.version
+    RETURNING version
+""")
 REMEMBERED = ("paused", "kinds", "interests", "radius_m", "birth_year", "windows", "weekly", "quiet", "home_dongs")
 
 
@@ -51,3 +56,8 @@ async def as_of(tx: AsyncConnection, citizen_id: str, version: int) -> dict[str,
 async def forget_versions(tx: AsyncConnection, now: datetime, kept_days: int) -> None:
     """Versions that were replaced so long ago; the one in force stays, however old."""
     await tx.execute(_FORGET, {"before": now - timedelta(days=kept_days)})
+
+
+async def take_follows(tx: AsyncConnection, citizen_id: str, version: int) -> bool:
+    """Whether this version of a citizen's follows is news."""
+    return (await tx.execute(_TAKE_FOLLOWS, {"citizen": citizen_id, "version": version})).first() is not None

@@ -75,7 +75,7 @@ class OfferStore(Generic[T]):
     async def get(self, tx: AsyncConnection, id_: UUID, *, for_update: bool = False) -> Offer[T] | None:
         query = select(self._table).where(self._table.c.id == id_)
         row = (await tx.execute(query.with_for_update() if for_update else query)).first()
-        return None if row is None else self._offer_of(row)
+        return None if row is None else self.offer_of(row)
 
     async def save(self, tx: AsyncConnection, offer: Offer[T]) -> None:
         """The row was read for update in this transaction, so its version is the one the change was made on."""
@@ -97,7 +97,7 @@ class OfferStore(Generic[T]):
             query = query.where(table.interests.any(wanted.interest))
         if after is not None:
             query = query.where(tuple_(table.created_at, table.id) < after)
-        return [self._offer_of(row) for row in await tx.execute(query)]
+        return [self.offer_of(row) for row in await tx.execute(query)]
 
     def _whole_row(self, offer: Offer[T]) -> dict[str, Any]:
         return {
@@ -107,7 +107,7 @@ class OfferStore(Generic[T]):
             "created_at": offer.created_at, "changed_at": offer.changed_at,
         }  # fmt: skip
 
-    def _offer_of(self, row: Row[Any]) -> Offer[T]:
+    def offer_of(self, row: Row[Any]) -> Offer[T]:
         return Offer(
             row.id, row.version, row.urgency_epoch, row.status, row.closed_because, row.institution, row.posted_by,
             self._terms_of(row), row.created_at, row.changed_at,

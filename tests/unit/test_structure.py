@@ -34,6 +34,8 @@ PUBLIC = {
     ("jobs", "POST", "/profile-summaries/check"),
     ("spaces", "GET", "/spaces"),
     ("spaces", "GET", "/spaces/{space_id}"),
+    ("spaces", "GET", "/spaces/{space_id}/calendar"),
+    ("spaces", "GET", "/holidays"),
     ("notices", "GET", "/notices"),
     ("notices", "GET", "/notices/{notice_id}"),
     ("notices", "GET", "/channels"),

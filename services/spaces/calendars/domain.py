@@ -168,11 +168,11 @@ def allows(rules: Rules, window: Spanning) -> Refused | None:
 
     A closure is a Conflict (409), everything else breaks a rule (422). The first reason in the window is told.
     """
+    if (wrong := _no_range(window.starts_at, window.ends_at)) is not None:
+        return wrong
     for closure in rules.closures:
         if closure.starts_at < window.ends_at and window.starts_at < closure.ends_at:
             return Conflict("starts_at", "closure", f"이 시간은 닫습니다: {closure.reason} / closed for this time")
-    if (wrong := _no_range(window.starts_at, window.ends_at)) is not None:
-        return wrong
     open_ = open_spans(Rules(rules.hours, rules.rest, rules.holidays), window.starts_at, window.ends_at)
     if len(open_) == 1 and open_[0].starts_at <= window.starts_at and window.ends_at <= open_[0].ends_at:
         return None

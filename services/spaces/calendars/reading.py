@@ -15,11 +15,12 @@ from re import Match
 
 from services.spaces.calendars.rest import (
     AfterHoliday,
+    HolidayKind,
     MonthDays,
     Named,
     NthWeekday,
-    OnHolidays,
     OnHoliday,
+    OnHolidays,
     Rest,
     RestRule,
     Weekly,
@@ -36,7 +37,10 @@ NTH = r"(?:첫|둘|셋|넷|다섯|마지막|[1-5])(?:번째|째)?(?:주|주차)?
 NTHS = rf"제?{NTH}(?:{SEP}?제?{NTH})*"
 NTH_NUMBER = {"첫": 1, "둘": 2, "셋": 3, "넷": 4, "다섯": 5, "마지막": -1}
 ALL_HOLIDAYS = r"(?:관공서의?|국가지정|국가|법정|국)?(?:지정)?공휴일(?:에관한규정에따른공휴일)?|법정휴일"
-ON_HOLIDAY = r"(?:단|다만)?,?(?:해당일이|휴관일이|[월화수목금토일]요일이|당일이)?(?:법정|국)?공휴일(?:인경우|일경우|이면|인때|일때|과겹칠경우|과겹치는경우)(?:에는|엔)?,?"
+ON_HOLIDAY = (
+    r"(?:단|다만)?,?(?:해당일이|휴관일이|[월화수목금토일]요일이|당일이)?(?:법정|국)?공휴일"
+    r"(?:인경우|일경우|이면|인때|일때|과겹칠경우|과겹치는경우)(?:에는|엔)?,?"
+)
 MOVES = r"(?:그)?(?P<moves>다음날|익일|다음(?:첫번째|첫)?평일|익일평일)(?:에)?(?:휴관|휴무|휴일|대체휴관)?(?:함)?"
 OPENS = r"(?:정상운영|정상개관|개관|개방|운영|제외)(?:함)?"
 QUALIFIED = rf"(?:[,(]?{ON_HOLIDAY}(?:{MOVES}|(?P<opens>{OPENS}))\)?)?"
@@ -90,7 +94,10 @@ def _named(found: Match[str]) -> list[RestRule]:
 
 
 def _dates(found: Match[str]) -> list[RestRule]:
-    first, last = (int(found["m1"]), int(found["d1"])), (int(found["m2"] or found["m1"]), int(found["d2"] or found["d1"]))
+    first, last = (
+        (int(found["m1"]), int(found["d1"])),
+        (int(found["m2"] or found["m1"]), int(found["d2"] or found["d1"])),
+    )
     if not all(1 <= month <= 12 and 1 <= day <= 31 for month, day in (first, last)):
         return []
     return [YearDays(first, last)]
@@ -105,7 +112,8 @@ def _holidays(found: Match[str]) -> list[RestRule]:
     excepted = found["before"] or found["after"]
     weekdays = _weekdays(excepted) if excepted else frozenset()
     if found["also"] == "제외":
-        return [OnHolidays(frozenset({"public", "temporary"}), weekdays)]
+        left: HolidayKind = "temporary" if found["which"] == "대체" else "substitute"
+        return [OnHolidays(frozenset({"public", left}), weekdays)]
     return [OnHolidays(except_weekdays=weekdays)]
 
 
@@ -114,20 +122,33 @@ def _kind(found: Match[str]) -> list[RestRule]:
 
 
 DATE = r"(?P<m{0}>\d{{1,2}})(?:월|[./])(?P<d{0}>\d{{1,2}})일?"
-# Longest meaning first; each must reach to the end of its part.
-GRAMMAR: tuple[tuple[re.Pattern[str], Reading], ...] = tuple((re.compile(pattern), read) for pattern, read in (
+# Each must reach to the end of its part; of several the one that takes most is believed.
+_READINGS: tuple[tuple[str, Reading], ...] = (
     (NONE, lambda _: []),
-    (rf"(?:매월|매달|매주|월)?(?P<nths>{NTHS}){SEP}?(?P<days>{WDS})", lambda m: [NthWeekday(_nths(m["nths"]), _weekdays(m["days"]))]),
+    (
+        rf"(?:매월|매달|매주|월)?(?P<nths>{NTHS}){SEP}?(?P<days>{WDS})",
+        lambda m: [NthWeekday(_nths(m["nths"]), _weekdays(m["days"]))],
+    ),
     (rf"(?:매월|매달)(?P<days>(?:\d{{1,2}}일|말일)(?:{SEP}(?:\d{{1,2}}일|말일))*)", _month_days),
-    (rf"(?:매년)?{DATE.format(1)}(?:(?:~|-|부터){DATE.format(2)}(?:까지)?)?(?:\((?:{NAME}|새해)\))?", _dates),
-    (rf"(?:매년)?(?P<names>(?:{NAME})(?:{SEP}?(?:{NAME}))*)(?:절|명절)?\(?(?:당일|(?P<whole>(?:전후)?연휴(?:기간)?|전날,?당일,?다음날))?\)?",
-     _named),
-    (rf"(?:(?P<before>{WDS})을?제외한)?(?:{ALL_HOLIDAYS})\(?(?:(?P<after>{WDS})(?:은|는)?제외)?(?:(?:임시|대체)공휴일(?:및임시공휴일)?(?P<also>포함|제외))?\)?",
-     _holidays),
+    (
+        rf"(?:매년)?{DATE.format(1)}(?:(?:~|-|부터){DATE.format(2)}(?:까지)?)?(?:\((?:{NAME}|새해)\))?",
+        _dates,
+    ),
+    (
+        rf"(?:매년)?(?P<names>(?:{NAME})(?:{SEP}?(?:{NAME}))*)(?:절|명절)?\(?"
+        r"(?:당일|(?P<whole>(?:전후)?연휴(?:기간)?|전날,?당일,?다음날))?\)?",
+        _named,
+    ),
+    (
+        rf"(?:(?P<before>{WDS})을?제외한)?(?:{ALL_HOLIDAYS})\(?(?:(?P<after>{WDS})(?:은|는)?제외)?"
+        r"(?:(?P<which>임시|대체)공휴일(?P<also>포함|제외))?\)?",
+        _holidays,
+    ),
     (r"(?P<kind>대체|임시)공휴일", _kind),
     (rf"(?:{ALL_HOLIDAYS})의?(?:다음날|익일)", lambda _: [AfterHoliday()]),
     (rf"(?:매주)?(?P<days>{WDS}){QUALIFIED}", lambda m: [Weekly(_weekdays(m["days"]), _on_holiday(m))]),
-))  # fmt: skip
+)
+GRAMMAR = tuple((re.compile(pattern), read) for pattern, read in _READINGS)
 BEGIN = re.compile(r"(?:정기)?(?:휴관일?|휴무일?)?[:：\-]?")
 END = re.compile(rf"{TAIL}(?=$|{SEP}|단,?|다만)")
 
@@ -141,7 +162,8 @@ def read_rest(text: str) -> Rest:
     squeezed, at = _squeezed(shown)
     rules: list[RestRule] = []
     unparsed: list[str] = []
-    position = BEGIN.match(squeezed).end()  # type: ignore[union-attr] - it matches the empty text too
+    begins = BEGIN.match(squeezed)
+    position = 0 if begins is None else begins.end()
     while position < len(squeezed):
         if gap := re.compile(SEP).match(squeezed, position):
             position = gap.end()

@@ -18,16 +18,17 @@ from services.spaces.calendars.reading import read_rest
 from services.spaces.calendars.rest import Holiday, Holidays
 from shared.clock import SEOUL
 
-# One row per space asked for; closures of the span and declared holidays come as JSON in the same statement.
-_RULES = text("""
-    SELECT asked.id, c.version, c.hours, c.rest_text,
+# Closures of the span and declared holidays come as JSON in the same statement, whichever it is; `asked.id` is the space.
+RULE_COLUMNS = """c.version AS calendar_version, c.hours, c.rest_text,
         (SELECT jsonb_agg(jsonb_build_array(x.id, extract(epoch FROM x.starts_at), extract(epoch FROM x.ends_at), x.reason, x.source)
                           ORDER BY x.starts_at, x.id)
          FROM closure x WHERE x.space_id = asked.id AND x.lifted_at IS NULL
          AND tstzrange(x.starts_at, x.ends_at) && tstzrange(CAST(:since AS timestamptz), CAST(:until AS timestamptz))) AS closures,
-        (SELECT jsonb_object_agg(day, name) FROM declared_holiday) AS declared
+        (SELECT jsonb_object_agg(day, name) FROM declared_holiday) AS declared"""
+_RULES = text(f"""
+    SELECT asked.id, {RULE_COLUMNS}
     FROM unnest(CAST(:ids AS uuid[])) AS asked(id) LEFT JOIN space_calendar c ON c.space_id = asked.id
-""")
+""")  # noqa: S608
 _PUT = text("""
     INSERT INTO space_calendar (space_id, version, hours, rest_text, changed_by, changed_at)
     SELECT r.space_id, 1, r.hours, r.rest_text, :by, :now
@@ -101,7 +102,8 @@ def _closure(kept: list[Any]) -> Closure:
     return Closure(UUID(id_), starts_at, ends_at, reason, source)
 
 
-def _rules(row: Row[Any]) -> Rules:
+def rules_of_row(row: Row[Any]) -> Rules:
+    """Of a row with RULE_COLUMNS."""
     closures = tuple(_closure(one) for one in row.closures or ())
     return Rules(_hours(row.hours), read_rest(row.rest_text or ""), _holidays(row.declared), closures)
 
@@ -116,7 +118,7 @@ async def versioned_rules_of(
 ) -> dict[UUID, tuple[Rules, int]]:
     """Rules and the version of the calendar they are from; 0 where there is none."""
     values = {"ids": list(space_ids), "since": span.starts_at, "until": span.ends_at}
-    return {row.id: (_rules(row), row.version or 0) for row in await tx.execute(_RULES, values)}
+    return {row.id: (rules_of_row(row), row.calendar_version or 0) for row in await tx.execute(_RULES, values)}
 
 
 async def put_calendars(

@@ -15,7 +15,7 @@ import structlog
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import TracerProvider, sampling
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, StatusCode
 from prometheus_client import Counter, Gauge, Histogram
@@ -44,6 +44,13 @@ INDEX_SIZE = Gauge("gwangsan_index_entries", "Entries of the matching index", ["
 INDEX_REBUILDS = Counter("gwangsan_index_rebuilds_total", "Rebuilds of the Redis index", ["reason"])
 STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")
 INBOX_WRITTEN = Counter("gwangsan_inbox_total", "Alerts at the inbox by outcome", ["outcome"])
+DELIVERIES = Counter("gwangsan_deliveries_total", "Messages to phones and mailboxes by outcome", ["what", "outcome"])
+DELIVERY_S = Histogram(
+    "gwangsan_delivery_seconds",
+    "From when an instant message was wanted to its acceptance",
+    ["what"],
+    buckets=FAST_BUCKETS,
+)
 
 FRAMES_TOLD = 12
 
@@ -68,6 +75,12 @@ def span(name: str, **how: Any) -> Iterator[Span]:
             current.set_status(StatusCode.ERROR)
             current.set_attribute("error.type", type(error).__qualname__)
             raise
+
+
+def traces_are_kept() -> bool:
+    """Whether an endpoint was given to which spans go."""
+    provider = trace.get_tracer_provider()
+    return isinstance(provider, TracerProvider) and provider.sampler is not sampling.ALWAYS_OFF
 
 
 def _where_not_what(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -127,7 +140,10 @@ def configure(service: str, *, level: str = "INFO", otlp_endpoint: str | None = 
     )
     logging.basicConfig(level=logging.WARNING, handlers=[libraries])
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
-        provider = TracerProvider(resource=Resource.create({"service.name": f"gwangsan-{service}"}))
+        # Without an endpoint spans only carry the ids that logs tell; nothing is recorded in them.
+        sampler = sampling.DEFAULT_ON if otlp_endpoint else sampling.ALWAYS_OFF
+        resource = Resource.create({"service.name": f"gwangsan-{service}"})
+        provider = TracerProvider(sampler=sampler, resource=resource)
         if otlp_endpoint:
             provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=traces_url(otlp_endpoint))))
         trace.set_tracer_provider(provider)

@@ -20,6 +20,8 @@ from deploy.local.report import Quiet, Report
 # Serial collection and a cleaner buffer of 16 MB (128 MB by default) are what a heap of 512 MB leaves room for.
 JVM = (
     *("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
+    # One machine for everything: the second compiler's work costs the product more than it gains the broker.
+    "-XX:TieredStopAtLevel=1",
     # Java 25 fails to find some of the call adapters it kept in a start cache, and fills the log saying so.
     *("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching"),
 )

@@ -53,7 +53,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        producer = kafka.producer(settings.kafka_url, linger_ms=1, client_id="matching-positions")
+        producer = kafka.producer(settings.kafka_url, linger_ms=3, client_id="matching-positions")
         await producer.start()
         feed, collected = Feed(database, clock), collecting(database, clock)
         app.state.parts = Parts(settings, database, redis, producer, wakeups, feed, collected, district(), clock)

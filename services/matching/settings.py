@@ -20,6 +20,9 @@ class Settings(PlatformSettings):
     stream_heartbeat_s: float = Field(
         15.0, gt=0, description="a comment on an idle live stream, so that proxies keep it open"
     )
+    stream_look_s: float = Field(
+        60.0, gt=0, description="how often a live stream looks by itself whether it missed a wake-up"
+    )
     max_streams_per_citizen: int = Field(
         5, ge=1, description="live streams one citizen may hold open at once per process"
     )

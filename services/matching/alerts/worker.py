@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 RELEASE_EVERY_S = 1.0
 FORGET_EVERY_S = 60.0
+GATHER_S = 0.01
 
 
 class InboxWorker:
@@ -51,6 +52,7 @@ class InboxWorker:
             topics=alerts,
             handlers=alert_handlers(self._budget),
             clock=clock,
+            gather_s=GATHER_S,
         )
         self._postings = Consumer(
             settings,

@@ -61,6 +61,6 @@ async def _events(parts: Parts, citizen_id: str, after: int | None) -> AsyncIter
                 await parts.feed.delivered(rows)
                 if len(rows) < AT_ONCE:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(changed.wait(), parts.settings.stream_heartbeat_s)
+                        await asyncio.wait_for(changed.wait(), parts.settings.stream_look_s)
     finally:
         telemetry.STREAMS_OPEN.dec()

@@ -1,6 +1,6 @@
 """Wakes live streams: the inbox notifies through PostgreSQL when a transaction commits; each stream then reads its rows.
 
-A wake-up is only a hint. Streams look by themselves every heartbeat, so a lost one delays and never loses.
+A wake-up is only a hint. Streams look by themselves every minute, so a lost one delays and never loses.
 """
 
 from __future__ import annotations

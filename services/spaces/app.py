@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
+from services.spaces.bookings.api import router as bookings
 from services.spaces.calendars.api import router as calendars
+from services.spaces.clockwork import do_chores_forever
+from services.spaces.desk.api import router as desk
 from services.spaces.facilities.api import router as facilities
+from services.spaces.parts import SpacesParts
 from services.spaces.settings import Settings
+from shared import runtime
 from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
 from shared.web import serve
 
+ROUTERS = (
+    facilities,
+    calendars,
+    bookings,
+    desk,
+)
+
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
-    return build_publisher(
-        "spaces", settings, [facilities, calendars], description="공간: 광산형 구독 오피스", clock=clock
-    )
+    app = build_publisher("spaces", settings, ROUTERS, description="공간: 광산형 구독 오피스", clock=clock)
+    parts = SpacesParts(app.state.parts.database, clock, settings)
+    app.state.parts, base = parts, app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with base(app), runtime.background() as tasks:
+            tasks.start("chores", do_chores_forever(parts))
+            yield
+
+    app.router.lifespan_context = lifespan
+    return app
 
 
 if __name__ == "__main__":

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
+from services.spaces.bookings.resizing import fit_bookings
 from services.spaces.facilities import domain
 from services.spaces.facilities.models import SpaceDraft, SpaceEdit, SpaceView
 from services.spaces.facilities.store import spaces
+from services.spaces.parts import UseSpaces
 from shared.auth import Officer
 from shared.offers.desk import Desk
 from shared.offers.models import Closing, Wanted
@@ -17,6 +20,10 @@ from shared.web.etags import IfMatch, etag, expected_version, versioned
 from shared.web.idempotency import IdempotencyKey, once
 from shared.web.paging import Page, decode_cursor, page_of
 
+Affected = Annotated[
+    Literal["refuse", "cancel"],
+    Query(description="bookings that no longer fit: refuse the edit, or cancel and tell them"),
+]
 router = APIRouter(prefix="/spaces", tags=["공간 spaces"])
 desk = Desk("space", source="/services/spaces", store=spaces, as_posting=domain.as_posting)
 
@@ -53,13 +60,17 @@ async def get_space(space_id: UUID, parts: UseParts, response: Response) -> Spac
 
 @router.patch("/{space_id}", response_model=SpaceView, summary="공간 수정 Edit a space")
 async def edit_space(
-    space_id: UUID, edit: SpaceEdit, officer: Officer, parts: UseParts, if_match: IfMatch = None
-) -> Response:
+    space_id: UUID, edit: SpaceEdit, officer: Officer, parts: UseSpaces, if_match: IfMatch = None,
+    affected: Affected = "refuse",
+) -> Response:  # fmt: skip
+    """Where the space becomes too small for what is booked, 409 lists whom that affects; nothing is changed then."""
     version = expected_version(if_match)
     async with parts.database.transaction() as tx:
         before = await desk.take(tx, space_id, officer, version=version)
         after = domain.edit(before, edit.of_terms(), parts.clock())
         await desk.change(tx, before, after)
+        if (after.terms.units, after.terms.capacity) != (before.terms.units, before.terms.capacity):
+            await fit_bookings(tx, after, parts, cancel=affected == "cancel")
     return versioned(SpaceView.of(after), after.version)
 
 

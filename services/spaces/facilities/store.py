@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ARRAY, Column, Integer, Row, Text
+from sqlalchemy import ARRAY, Column, Integer, Row, Text, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.spaces.facilities.domain import Terms
+from services.spaces.facilities.domain import Space, Terms
 from shared.offers.store import OfferStore, Time, offer_table, place_columns, place_of, row_of_place
 
 space = offer_table(
@@ -28,7 +30,7 @@ def _row_of(terms: Terms) -> dict[str, Any]:
     return row | row_of_place(terms.place)
 
 
-def terms_of(row: Row[Any]) -> Terms:
+def _terms_of(row: Row[Any]) -> Terms:
     return Terms(
         row.headline, row.description, place_of(row), row.radius_m, row.space_kind, row.capacity, row.price_krw,
         row.price_per, row.accessibility, tuple(row.interests), row.opens_at, row.closes_at, row.expires_at, row.units,
@@ -37,4 +39,10 @@ def terms_of(row: Row[Any]) -> Terms:
     )  # fmt: skip
 
 
-spaces = OfferStore(space, _row_of, terms_of)
+spaces = OfferStore(space, _row_of, _terms_of)
+
+
+async def lock_space(tx: AsyncConnection, id_: UUID) -> Space | None:
+    """One space's bookings are decided one after another. It does not hinder rows that only refer to the space."""
+    row = (await tx.execute(select(space).where(space.c.id == id_).with_for_update(key_share=True))).first()
+    return None if row is None else spaces.offer_of(row)

@@ -20,6 +20,14 @@ STATEMENTS = (
         ADD COLUMN ahead_days integer NOT NULL DEFAULT 90 CHECK (ahead_days >= 1),
         ADD COLUMN approval text NOT NULL DEFAULT 'instant' CHECK (approval IN ('instant', 'officer'))
     """,
+    # Bookings longer than max_minutes is now may be left from before: who looks for them looks back so far.
+    "ALTER TABLE space ADD COLUMN longest_minutes integer NOT NULL DEFAULT 0",
+    """
+    CREATE FUNCTION space_longest() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN NEW.longest_minutes := greatest(NEW.longest_minutes, NEW.max_minutes); RETURN NEW; END $$
+    """,
+    "CREATE TRIGGER space_longest BEFORE INSERT OR UPDATE ON space FOR EACH ROW EXECUTE FUNCTION space_longest()",
+    "CREATE INDEX space_place ON space (lat, lon) WHERE status = 'open'",
     "UPDATE space SET units = least(capacity, 1000) WHERE space_kind <> 'room'",
     """
     CREATE TABLE space_unit (
@@ -31,6 +39,17 @@ STATEMENTS = (
     )
     """,
     "INSERT INTO space_unit (space_id, n) SELECT id, n FROM space, generate_series(1, units) AS n ORDER BY id, n",
+    # Whoever adds spaces or makes one larger, its units are there; making one smaller is decided with the bookings in mind.
+    """
+    CREATE FUNCTION space_has_units() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO space_unit (space_id, n) SELECT NEW.id, n FROM generate_series(1, NEW.units) AS n
+        ON CONFLICT (space_id, n) DO UPDATE SET retired_at = NULL WHERE space_unit.retired_at IS NOT NULL;
+        RETURN NULL;
+    END $$
+    """,
+    "CREATE TRIGGER space_has_units AFTER INSERT OR UPDATE OF units ON space "
+    "FOR EACH ROW EXECUTE FUNCTION space_has_units()",
     """
     CREATE TABLE booking (
         id uuid PRIMARY KEY,

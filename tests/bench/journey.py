@@ -199,10 +199,16 @@ def cpu_s(stack: Stack) -> dict[str, float]:
     """CPU seconds so far of every process of the stack with its children, and of this client."""
     told = {"this client": sum(psutil.Process().cpu_times()[:2])}
     for name in stack.processes.names():
-        family = [psutil.Process(stack.processes.pid(name))]
-        family += family[0].children(recursive=True)
-        told[name] = sum(sum(p.cpu_times()[:2]) for p in family) + sum(family[0].cpu_times()[2:4])
+        parent = psutil.Process(stack.processes.pid(name))
+        told[name] = sum(parent.cpu_times()[:4]) + sum(map(_own_s, parent.children(recursive=True)))
     return told
+
+
+def _own_s(child: psutil.Process) -> float:
+    try:
+        return sum(child.cpu_times()[:2])
+    except psutil.NoSuchProcess:
+        return 0.0  # it ended meanwhile: its parent's sum has it
 
 
 def memory_mib(stack: Stack) -> dict[str, int]:

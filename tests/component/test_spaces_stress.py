@@ -7,6 +7,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -84,7 +85,7 @@ def assert_apart(rows: list[Any]) -> None:
     assert len(by_unit) == ROOMS
     for taken in by_unit.values():
         taken.sort()
-        assert all(one[1] <= following[0] for one, following in zip(taken, taken[1:], strict=False))
+        assert all(one[1] <= following[0] for one, following in pairwise(taken))
 
 
 INSERT = """

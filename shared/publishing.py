@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -15,7 +16,7 @@ from shared.clock import Clock, utc_now
 from shared.database import Database
 from shared.messaging.relay import Relay
 from shared.settings import PlatformSettings
-from shared.web import create_app
+from shared.web import Check, create_app
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,21 @@ async def _parts(request: Request) -> Parts:
 
 
 UseParts = Annotated[Parts, Depends(_parts)]
+Watch = Callable[[Parts], Awaitable[str | None]]
 
 
 def build_publisher(
-    service: str, settings: PlatformSettings, routers: Sequence[APIRouter], *, description: str, clock: Clock = utc_now
+    service: str,
+    settings: PlatformSettings,
+    routers: Sequence[APIRouter],
+    *,
+    description: str,
+    clock: Clock = utc_now,
+    watched: Mapping[str, Watch] | None = None,
 ) -> FastAPI:
-    """The application of a service whose only events go out through its outbox."""
+    """The application of a service whose only events go out through its outbox. `watched` are told as degraded."""
     database = Database(settings.database_url(service))
+    parts = Parts(database, clock)
     relay = Relay(database.url, settings.kafka_url, service=service, poll_s=settings.outbox_poll_s)
 
     async def database_answers() -> str | None:
@@ -56,10 +65,12 @@ def build_publisher(
             yield
         await database.close()
 
-    checks, watched = {"database": database_answers}, {"outbox": outbox_flows}
+    degraded: dict[str, Check] = {"outbox": outbox_flows}
+    degraded |= {name: partial(watch, parts) for name, watch in (watched or {}).items()}
     app = create_app(
-        service, settings, routers=routers, checks=checks, watched=watched, lifespan=lifespan, description=description
-    )
+        service, settings, routers=routers, checks={"database": database_answers}, watched=degraded, lifespan=lifespan,
+        description=description,
+    )  # fmt: skip
     app.state.verifier = Verifier(settings)
-    app.state.parts = Parts(database, clock)
+    app.state.parts = parts
     return app

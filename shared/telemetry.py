@@ -42,6 +42,7 @@ FIX_TO_ALERT_S = Histogram(
 )
 INDEX_SIZE = Gauge("gwangsan_index_entries", "Entries of the matching index", ["what"])
 INDEX_REBUILDS = Counter("gwangsan_index_rebuilds_total", "Rebuilds of the Redis index", ["reason"])
+FEEDS_STALE = Gauge("gwangsan_feeds_stale", "Imported sources with rows but nothing new for too long", ["service"])
 STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")
 INBOX_WRITTEN = Counter("gwangsan_inbox_total", "Alerts at the inbox by outcome", ["outcome"])
 DELIVERIES = Counter("gwangsan_deliveries_total", "Messages to phones and mailboxes by outcome", ["what", "outcome"])

@@ -12,7 +12,10 @@ from services.spaces.calendars.api import router as calendars
 from services.spaces.clockwork import do_chores_forever
 from services.spaces.desk.api import router as desk
 from services.spaces.facilities.api import router as facilities
+from services.spaces.imports.api import router as imports
+from services.spaces.imports.handlers import feeds_have_news
 from services.spaces.parts import SpacesParts
+from services.spaces.places.api import router as places
 from services.spaces.settings import Settings
 from shared import runtime
 from shared.clock import Clock, utc_now
@@ -24,12 +27,17 @@ ROUTERS = (
     calendars,
     bookings,
     desk,
+    imports,
+    places,
 )
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
-    app = build_publisher("spaces", settings, ROUTERS, description="공간: 광산형 구독 오피스", clock=clock)
+    watched = {"feeds": feeds_have_news(settings.spaces_feed_stale_days)}
+    app = build_publisher(
+        "spaces", settings, ROUTERS, description="공간: 광산형 구독 오피스", clock=clock, watched=watched
+    )
     parts = SpacesParts(app.state.parts.database, clock, settings)
     app.state.parts, base = parts, app.router.lifespan_context
 

@@ -29,3 +29,6 @@ class Settings(PlatformSettings):
     )
     spaces_gap_least_s: int = Field(1_800, ge=60, description="shortest free time that is offered and told")
     spaces_tick_s: float = Field(1.0, gt=0, description="how often holds, no-shows and offers are looked after")
+    spaces_feed_stale_days: float = Field(
+        45.0, gt=0, description="rows imported again and again with nothing new for so long raise an alarm (S8)"
+    )

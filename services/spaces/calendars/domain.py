@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from services.spaces.calendars.rest import NEVER, Holiday, Holidays, Rest
@@ -52,6 +52,18 @@ class Hours:
 
     weekdays: tuple[tuple[Opening, ...], ...] = (ALL_DAY,) * 7
     holidays: tuple[Opening, ...] | None = None
+
+    def as_kept(self) -> dict[str, Any]:
+        """As tables hold them: pairs of minutes."""
+        pairs = [[[one.opens, one.closes] for one in day] for day in self.weekdays]
+        on_holidays = None if self.holidays is None else [[one.opens, one.closes] for one in self.holidays]
+        return {"weekdays": pairs, "holidays": on_holidays}
+
+    @classmethod
+    def of_kept(cls, kept: Mapping[str, Any]) -> Hours:
+        days = tuple(tuple(Opening(*one) for one in day) for day in kept["weekdays"])
+        on_holidays = kept["holidays"]
+        return cls(days, None if on_holidays is None else tuple(Opening(*one) for one in on_holidays))
 
 
 @dataclass(frozen=True)

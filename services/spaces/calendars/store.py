@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.spaces.calendars.domain import Closure, Hours, Opening, Rules, Spanning
+from services.spaces.calendars.domain import Closure, Hours, Rules, Spanning
 from services.spaces.calendars.holidays import holidays_with
 from services.spaces.calendars.reading import read_rest
 from services.spaces.calendars.rest import Holiday, Holidays
@@ -73,21 +73,6 @@ def _holidays(declared: dict[str, str] | None) -> Holidays:
     return _known[key]
 
 
-def _hours(kept: dict[str, Any] | None) -> Hours:
-    if kept is None:
-        return Hours()
-    days = tuple(tuple(Opening(*one) for one in day) for day in kept["weekdays"])
-    on_holidays = kept["holidays"]
-    return Hours(days, None if on_holidays is None else tuple(Opening(*one) for one in on_holidays))
-
-
-def as_kept(hours: Hours) -> dict[str, Any]:
-    """Hours as the table holds them: pairs of minutes."""
-    pairs = [[[one.opens, one.closes] for one in day] for day in hours.weekdays]
-    on_holidays = None if hours.holidays is None else [[one.opens, one.closes] for one in hours.holidays]
-    return {"weekdays": pairs, "holidays": on_holidays}
-
-
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -105,7 +90,12 @@ def _closure(kept: list[Any]) -> Closure:
 def rules_of_row(row: Row[Any]) -> Rules:
     """Of a row with RULE_COLUMNS."""
     closures = tuple(_closure(one) for one in row.closures or ())
-    return Rules(_hours(row.hours), read_rest(row.rest_text or ""), _holidays(row.declared), closures)
+    return Rules(
+        Hours() if row.hours is None else Hours.of_kept(row.hours),
+        read_rest(row.rest_text or ""),
+        _holidays(row.declared),
+        closures,
+    )
 
 
 async def rules_of(tx: AsyncConnection, space_ids: Sequence[UUID], span: Spanning) -> dict[UUID, Rules]:
@@ -125,7 +115,7 @@ async def put_calendars(
     tx: AsyncConnection, calendars: Sequence[tuple[UUID, Hours, str]], by: str, now: datetime
 ) -> None:
     """Keep hours and rest texts of many spaces; one that changes nothing keeps its version."""
-    rows = [{"space_id": str(id_), "hours": as_kept(hours), "rest_text": rest} for id_, hours, rest in calendars]
+    rows = [{"space_id": str(id_), "hours": hours.as_kept(), "rest_text": rest} for id_, hours, rest in calendars]
     await tx.execute(_PUT, {"rows": json.dumps(rows), "by": by, "now": now})
 
 

@@ -9,12 +9,14 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.notices.drafts.handlers import publish_due
 from services.notices.parts import NoticesParts
+from services.notices.publishing.handlers import expire_due, remind_due
 
 log = structlog.get_logger()
 
 Chore = Callable[[AsyncConnection, NoticesParts], Awaitable[int]]
-CHORES: tuple[Chore, ...] = ()
+CHORES: tuple[Chore, ...] = (publish_due, expire_due, remind_due)
 
 
 async def do_chores(parts: NoticesParts) -> int:

@@ -22,11 +22,12 @@ from services.matching.watches import store as watches
 from services.matching.watches.handlers import FOLLOW_HANDLERS
 from shared.clock import Clock, utc_now
 from shared.contracts.alert import ALERTS
+from shared.contracts.base import Topic
 from shared.contracts.follow import FOLLOWS
 from shared.contracts.job import JOBS
 from shared.contracts.posting import POSTINGS
 from shared.database import Database
-from shared.messaging.consumer import Consumer
+from shared.messaging.consumer import Consumer, Handlers
 from shared.web import Check
 
 log = structlog.get_logger()
@@ -44,40 +45,10 @@ class InboxWorker:
         self._database = Database(settings.database_url("matching"))
         self._stopping = asyncio.Event()
         self._budget = Budget(settings.budget_per_day, settings.budget_urgent_reserve)
-        alerts, postings = [ALERTS.name], [POSTINGS.name]
-        self._alerts = Consumer(
-            settings,
-            self._database,
-            group="matching-inbox",
-            topics=alerts,
-            handlers=alert_handlers(self._budget),
-            clock=clock,
-            gather_s=GATHER_S,
-        )
-        self._postings = Consumer(
-            settings,
-            self._database,
-            group="matching-inbox-postings",
-            topics=postings,
-            handlers=POSTING_HANDLERS,
-            clock=clock,
-        )
-        self._caps = Consumer(
-            settings,
-            self._database,
-            group="matching-inbox-caps",
-            topics=[JOBS.name],
-            handlers=CAP_HANDLERS,
-            clock=clock,
-        )
-        self._follows = Consumer(
-            settings,
-            self._database,
-            group="matching-inbox-follows",
-            topics=[FOLLOWS.name],
-            handlers=FOLLOW_HANDLERS,
-            clock=clock,
-        )
+        self._alerts = self._group("", ALERTS, alert_handlers(self._budget))
+        self._postings = self._group("-postings", POSTINGS, POSTING_HANDLERS)
+        self._caps = self._group("-caps", JOBS, CAP_HANDLERS)
+        self._follows = self._group("-follows", FOLLOWS, FOLLOW_HANDLERS)
         self.checks: dict[str, Check] = {
             "database": self._database_answers,
             "alerts": self._alerts_flow,
@@ -85,6 +56,12 @@ class InboxWorker:
             "caps": self._caps_flow,
             "follows": self._follows_flow,
         }
+
+    def _group(self, suffix: str, topic: Topic, handlers: Handlers) -> Consumer:
+        settings, group = self._settings, f"matching-inbox{suffix}"
+        return Consumer(
+            settings, self._database, group=group, topics=[topic.name], handlers=handlers, clock=self._clock
+        )
 
     def stop(self) -> None:
         self._stopping.set()

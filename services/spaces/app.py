@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from services.spaces.bookings.api import router as bookings
 from services.spaces.calendars.api import router as calendars
+from services.spaces.checkin.api import router as checkin
 from services.spaces.clockwork import do_chores_forever
 from services.spaces.desk.api import router as desk
 from services.spaces.facilities.api import router as facilities
@@ -26,6 +27,7 @@ ROUTERS = (
     facilities,
     calendars,
     bookings,
+    checkin,
     desk,
     imports,
     places,

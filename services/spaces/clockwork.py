@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.bookings import store as bookings
 from services.spaces.bookings.handlers import living
+from services.spaces.checkin.handlers import end_waiting
 from services.spaces.parts import SpacesParts
 
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ async def note_lapsed(tx: AsyncConnection, parts: SpacesParts) -> int:
     return 1
 
 
-CHORES: tuple[Chore, ...] = (note_lapsed,)
+CHORES: tuple[Chore, ...] = (note_lapsed, end_waiting)
 
 
 async def do_chores(parts: SpacesParts) -> int:

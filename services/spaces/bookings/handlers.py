@@ -14,7 +14,7 @@ from services.spaces.bookings.domain import Booking, Wish
 from services.spaces.bookings.engine import FULL, check_open, locked_booking, locked_space, place, unit_for
 from services.spaces.bookings.models import BookingEdit
 from services.spaces.calendars.domain import Span
-from services.spaces.checkin.handlers import close_gaps, free_again, let_go, refuse_suspended
+from services.spaces.checkin.handlers import close_gaps, free_again, let_go, refuse_suspended, settle_offer
 from services.spaces.facilities.domain import Space
 from services.spaces.parts import SpacesParts
 from shared.rules import Conflict
@@ -35,7 +35,7 @@ async def hold_on(tx: AsyncConnection, space: Space, citizen_id: str, wish: Wish
     domain.check_people(space.terms, wish.people)
     await check_open(tx, space, wish.window)
     booking = await place(tx, space, citizen_id, wish, parts, let_go, hold_s=parts.settings.spaces_hold_s)
-    await close_gaps(tx, booking, parts)
+    await close_gaps(tx, space, booking, parts)
     return booking
 
 
@@ -53,6 +53,7 @@ async def confirm(tx: AsyncConnection, booking: Booking, space: Space, parts: Sp
     """The citizen's yes: theirs at once, or for an officer to decide."""
     after = domain.confirm(booking, space.terms, parts.clock())
     await store.save(tx, after)
+    await settle_offer(tx, after, "taken", parts)
     return after
 
 
@@ -89,6 +90,7 @@ async def change(tx: AsyncConnection, booking: Booking, space: Space, edit: Book
     if (after.starts_at, after.ends_at) != (booking.starts_at, booking.ends_at):
         after = await _moved_in_time(tx, booking, after, space, parts)
     await store.save(tx, after)
+    await close_gaps(tx, space, after, parts)
     return after
 
 
@@ -125,5 +127,6 @@ async def cancel_for(
         if booking is not None and booking.state in ("held", "pending", "confirmed"):
             after = domain.moved(booking, "cancelled", at, reason)
             await store.save(tx, after)
+            await settle_offer(tx, after, "lapsed", parts)
             cancelled.append(after)
     return cancelled

@@ -26,7 +26,7 @@ PREFERRED = {
     "redis": 26379,
     "issuer": 28081,
 }
-DATABASES = ("jobs", "spaces", "notices", "matching")
+DATABASES = ("jobs", "spaces", "notices", "matching", "delivery")
 ENVIRONMENT_URLS = {
     "kafka": "GWANGSAN_KAFKA_URL",
     "postgres": "GWANGSAN_POSTGRES_URL",
@@ -53,6 +53,7 @@ SERVICES = (
     Service("matching", "services.matching.app", (), 28104, "matching"),
     Service("matching-engine", "services.matching.worker", ("engine",), 28111),
     Service("matching-inbox", "services.matching.worker", ("inbox",), 28112),
+    Service("delivery", "services.delivery.app", (), 28105, "delivery"),
 )
 
 
@@ -114,7 +115,11 @@ def make(
         "GWANGSAN_ENVIRONMENT": os.environ.get("GWANGSAN_ENVIRONMENT", "development"),
         "GWANGSAN_OIDC_AUDIENCE": "gwangsan",
         "GWANGSAN_JOBS_SECRET": given.get("GWANGSAN_JOBS_SECRET") or password(home, "jobs"),
+        "GWANGSAN_UNSUBSCRIBE_KEY": given.get("GWANGSAN_UNSUBSCRIBE_KEY") or password(home, "unsubscribe"),
+        "GWANGSAN_VAPID_SECRET": given.get("GWANGSAN_VAPID_SECRET") or password(home, "vapid"),
     }
+    if gateway_port:
+        env["GWANGSAN_PUBLIC_URL"] = given.get("GWANGSAN_PUBLIC_URL") or f"http://127.0.0.1:{gateway_port}"
     env |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     steps: list[Process | Task] = []
     steps += _infrastructure(home, report, chosen, given, env)

@@ -29,6 +29,7 @@ LABELS = {
     "matching": "매칭 matching",
     "matching-engine": "매칭 엔진 matching-engine",
     "matching-inbox": "알림함 matching-inbox",
+    "delivery": "전달 delivery",
     "gateway": "관문 gateway",
 }
 TRIES = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import datetime, time, timedelta
 from typing import Annotated, ClassVar
 from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
+from shared.clock import SEOUL
 from shared.contracts.base import CitizenId, Event, Kind, Line, Part, Slug, Topic, Window
 from shared.contracts.posting import MAX_RADIUS_M
 
@@ -16,7 +17,7 @@ WATCHES = Topic(
     partitions=8,
     key="citizen id",
     owners=("matching",),
-    consumers=("matching",),
+    consumers=("matching", "delivery"),
     compacted=True,
     description="Whole current watch and consent state per citizen; partitioned as locations.v1 is.",
     extra={"min.cleanable.dirty.ratio": "0.1", "segment.ms": "3600000"},
@@ -38,6 +39,17 @@ class QuietHours(Part):
 
     starts: time
     ends: time
+
+    def until(self, now: datetime) -> datetime | None:
+        """The end of the quiet hours that `now` is in, or None. Their start is inside, their end is not."""
+        starts, ends = (hour.replace(tzinfo=None) for hour in (self.starts, self.ends))
+        local = now.astimezone(SEOUL)
+        clock = local.timetz().replace(tzinfo=None)
+        within = starts <= clock < ends if starts < ends else clock >= starts or clock < ends
+        if starts == ends or not within:
+            return None
+        end = datetime.combine(local.date(), ends, SEOUL)
+        return end if clock < ends else end + timedelta(days=1)
 
 
 class Watch(Event):

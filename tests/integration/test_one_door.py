@@ -23,7 +23,7 @@ from deploy.local.home import ROOT, Home
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 PARTS = {"kafka", "postgres", "redis", "issuer", "gateway"}
-SERVICES = {"jobs", "spaces", "notices", "matching", "matching-engine", "matching-inbox"}
+SERVICES = {"jobs", "spaces", "notices", "matching", "matching-engine", "matching-inbox", "delivery"}
 
 
 @dataclass(frozen=True)

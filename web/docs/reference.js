@@ -3,7 +3,7 @@
 import { byId, h } from "../scripts/ui/dom.js";
 import { example, resolved, schemaTable, typeName } from "./schemas.js";
 
-const SERVICES = { jobs: "일자리 jobs", spaces: "공간 spaces", notices: "알림글 notices", matching: "매칭 matching" };
+const SERVICES = { jobs: "일자리 jobs", spaces: "공간 spaces", notices: "알림글 notices", matching: "매칭 matching", delivery: "전달 delivery" };
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
 /** @param {string} url */

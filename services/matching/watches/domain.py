@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -66,19 +66,7 @@ def has_windows(watch: Watch) -> bool:
 
 def quiet_until(quiet: QuietHours | None, now: datetime) -> datetime | None:
     """The end of the quiet hours that `now` is in, or None. Their start is inside, their end is not."""
-    if quiet is None or quiet.starts == quiet.ends:
-        return None
-    starts, ends = (hour.replace(tzinfo=None) for hour in (quiet.starts, quiet.ends))
-    local = now.astimezone(SEOUL)
-    clock = local.timetz().replace(tzinfo=None)
-    if not _within(clock, starts, ends):
-        return None
-    end = datetime.combine(local.date(), ends, SEOUL)
-    return end if clock < ends else end + timedelta(days=1)
-
-
-def _within(clock: time, starts: time, ends: time) -> bool:
-    return starts <= clock < ends if starts < ends else clock >= starts or clock < ends
+    return None if quiet is None else quiet.until(now)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,137 @@
+"""Couriers: take what is due, look again whether it may still be sent, send it, note how it went.
+
+What is taken is committed before it is sent, and how it went is committed after the peer has said so. Killed between the
+two, the same message with the same id is sent again when the lease is over: at least once, told apart by its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.delivery.deliveries import store
+from services.delivery.deliveries.domain import wait_after
+from services.delivery.deliveries.handlers import Hours
+from services.delivery.deliveries.messages import Accepted, Gone, Later, Message, Outcome, Refused, Sender
+from services.delivery.deliveries.sorting import sort_due
+from services.delivery.settings import Settings
+from services.delivery.subscriptions import store as subscriptions
+from services.delivery.subscriptions.domain import Channel
+from shared import telemetry
+from shared.clock import Clock
+from shared.database import Database
+
+log = structlog.get_logger()
+
+NOTE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+HOUR_S = 3_600.0
+
+
+class Courier:
+    """One of several for a channel. `is_open` says whether what is known of postings and consents is up to date."""
+
+    def __init__(
+        self, settings: Settings, database: Database, hours: Hours, channel: Channel, send: Sender,
+        is_open: Callable[[], bool], clock: Clock,
+    ) -> None:  # fmt: skip
+        self._settings, self._database, self._hours, self._clock = settings, database, hours, clock
+        self._channel, self._send, self._is_open = channel, send, is_open
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Until told to stop; what is in hand is finished."""
+        while not stopping.is_set():
+            try:
+                taken = await self.round()
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("courier_waits", channel=self._channel, error=type(error).__name__)
+                taken = 0
+            if not taken:
+                await _pause(stopping, self._settings.delivery_tick_s)
+
+    async def round(self) -> int:
+        """Send what is due for some addressees; returns how many addressees those were."""
+        begun = time.monotonic()
+        addressees, messages = await self.take()
+        if self._channel == "push":
+            await asyncio.gather(*(self._carry(message) for message in messages))
+            return addressees
+        for message in messages:  # one connection takes one letter at a time
+            late = time.monotonic() - begun > self._settings.delivery_lease_s / 2
+            await (self._put_back(message) if late else self._carry(message))
+        return addressees
+
+    async def take(self) -> tuple[int, list[Message]]:
+        """(addressees looked at, messages that are to be sent now), each noted as being on its way."""
+        now, open_ = self._clock(), self._is_open()
+        async with self._database.transaction() as tx:
+            targets = await store.lock_targets(tx, self._channel, now, self._settings.delivery_at_once, open_=open_)
+            if not targets:
+                return 0, []
+            messages, rows = await sort_due(tx, targets, self._settings, self._hours, now, open_=open_)
+            await store.apply(tx, rows, now)
+        dropped = [row["because"] for row in rows if row["state"] == "dropped"]
+        for because in dropped:
+            telemetry.DELIVERIES.labels(self._channel, because).inc()
+        return len(targets), messages
+
+    async def _put_back(self, message: Message) -> None:
+        """The lease is too short for what is left of it: another round."""
+        await self._surely_note(message, Later("lease", counts=False))
+
+    async def _carry(self, message: Message) -> None:
+        outcome = await self._send(message)
+        await self._surely_note(message, outcome)
+        telemetry.DELIVERIES.labels(self._channel, type(outcome).__name__.lower()).inc()
+        if isinstance(outcome, Accepted) and not message.digest:
+            waited_s = (self._clock() - message.items[0].wanted_at).total_seconds()
+            telemetry.DELIVERY_S.labels(self._channel).observe(max(0.0, waited_s))
+        elif not isinstance(outcome, Accepted):
+            log.info("undelivered", channel=self._channel, outcome=type(outcome).__name__, reason=outcome.reason)
+
+    async def _surely_note(self, message: Message, outcome: Outcome) -> None:
+        """A database that is away for a moment must not make a message that was taken look like one that was not."""
+        for wait_s in NOTE_AGAIN_S:
+            try:
+                return await self._note(message, outcome)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("note_waits", channel=self._channel, error=type(error).__name__)
+                await asyncio.sleep(wait_s)
+        return await self._note(message, outcome)
+
+    async def _note(self, message: Message, outcome: Outcome) -> None:
+        now, target, batch = self._clock(), message.target_id, message.id
+        async with self._database.transaction() as tx:
+            match outcome:
+                case Accepted():
+                    await store.sent(tx, target, batch, now)
+                case Later(_, after_s, counts):
+                    until = now + wait_after(message.attempt, self._settings.delivery_backoff_s, after_s)
+                    most = self._settings.delivery_attempts
+                    await store.later(tx, target, batch, now, until, most=most, counts=counts)
+                case Refused():
+                    await store.refused(tx, target, batch, now)
+                case Gone() if message.channel == "push":
+                    await subscriptions.remove_endpoint(tx, target)
+                case Gone():
+                    await subscriptions.suspend_mail(tx, target, now)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({waiting}, timeout=seconds)
+    waiting.cancel()
+
+
+async def forget_forever(settings: Settings, database: Database, clock: Clock) -> None:
+    """Once an hour what is no longer needed is forgotten."""
+    while True:
+        try:
+            async with database.transaction() as tx:
+                await store.forget_old(tx, clock(), settings.delivery_kept_days)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("forgetting_waits", error=type(error).__name__)
+        await asyncio.sleep(HOUR_S)

@@ -1,0 +1,180 @@
+"""Every SQL statement about what is to be sent. An alert is sent once per addressee because the two are the key.
+
+A courier locks the addressees it takes; what it took is due again when its lease is over, so that nothing is lost with it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_TARGETS = text("""
+    SELECT t.id, t.citizen_id, t.channel, t.active_since, coalesce(p.push, 'instant') AS push, coalesce(p.mail, 'daily') AS mail,
+        coalesce(p.hour, c.digest_hour) AS hour, coalesce(p.weekday, 0) AS weekday, c.watch_version
+    FROM target t LEFT JOIN preference p ON p.citizen_id = t.citizen_id LEFT JOIN citizen c ON c.citizen_id = t.citizen_id
+    WHERE t.citizen_id = ANY(CAST(:citizens AS text[])) AND t.state = 'active'
+""")
+_ADD = text("""
+    INSERT INTO delivery (alert_id, target_id, citizen_id, channel, posting_id, posting_version, urgency_epoch, kind, urgent,
+        emergency, located, watch_version, content, expires_at, digest, due_at, wanted_at, state)
+    SELECT r.alert_id, r.target_id, r.citizen_id, r.channel, r.posting_id, r.posting_version, r.urgency_epoch, r.kind, r.urgent,
+        r.emergency, r.located, r.watch_version, r.content, r.expires_at, r.digest, r.due_at, r.wanted_at, 'waiting'
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(alert_id uuid, target_id uuid, citizen_id text, channel text, posting_id uuid,
+        posting_version int, urgency_epoch int, kind text, urgent boolean, emergency boolean, located boolean, watch_version int,
+        content jsonb, expires_at timestamptz, digest boolean, due_at timestamptz, wanted_at timestamptz)
+    ON CONFLICT DO NOTHING
+""")
+_PUT_POSTINGS = text("""
+    INSERT INTO posting (id, version, urgency_epoch, status, headline, starts_at, ends_at, expires_at, link, channel, topics)
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(id uuid, version int, urgency_epoch int, status text, headline text,
+        starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, link text, channel text, topics text[])
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, urgency_epoch = excluded.urgency_epoch, status = excluded.status,
+        headline = excluded.headline, starts_at = excluded.starts_at, ends_at = excluded.ends_at, expires_at = excluded.expires_at,
+        link = excluded.link, channel = excluded.channel, topics = excluded.topics
+    WHERE posting.version < excluded.version
+""")
+_PUT_CITIZENS = text("""
+    INSERT INTO citizen (citizen_id, watch_version, consent_epoch, since_version, located, paused, kinds, quiet, muted_channels,
+        muted_topics, muted_postings, digest_hour)
+    SELECT r.citizen_id, r.version, r.consent_epoch, r.version, r.located, r.paused, r.kinds, r.quiet, r.muted_channels,
+        r.muted_topics, r.muted_postings, r.digest_hour
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(citizen_id text, version int, consent_epoch int, located boolean, paused boolean,
+        kinds text[], quiet jsonb, muted_channels text[], muted_topics text[], muted_postings uuid[], digest_hour smallint)
+    ON CONFLICT (citizen_id) DO UPDATE SET watch_version = excluded.watch_version, consent_epoch = excluded.consent_epoch,
+        since_version = CASE WHEN citizen.consent_epoch = excluded.consent_epoch AND citizen.located AND excluded.located
+            THEN citizen.since_version ELSE excluded.watch_version END,
+        located = excluded.located, paused = excluded.paused, kinds = excluded.kinds, quiet = excluded.quiet,
+        muted_channels = excluded.muted_channels, muted_topics = excluded.muted_topics, muted_postings = excluded.muted_postings,
+        digest_hour = excluded.digest_hour
+    WHERE citizen.watch_version < excluded.watch_version
+""")
+_ERASE = text("""
+    DELETE FROM delivery d USING citizen c WHERE c.citizen_id = d.citizen_id AND d.citizen_id = ANY(CAST(:citizens AS text[]))
+        AND d.ended_at IS NULL AND d.located AND (NOT c.located OR d.watch_version < c.since_version)
+""")
+_LOCK_TARGETS = text("""
+    SELECT t.id, t.citizen_id, t.channel, t.address, t.p256dh, t.auth, coalesce(p.push, 'instant') AS push,
+        coalesce(p.mail, 'daily') AS mail, coalesce(p.hour, c.digest_hour) AS hour, coalesce(p.weekday, 0) AS weekday
+    FROM target t LEFT JOIN preference p ON p.citizen_id = t.citizen_id LEFT JOIN citizen c ON c.citizen_id = t.citizen_id
+    WHERE t.state = 'active' AND t.id IN (SELECT d.target_id FROM delivery d WHERE d.channel = :channel AND d.ended_at IS NULL
+        AND d.due_at <= :now AND (d.emergency OR :open) ORDER BY d.due_at LIMIT :most * 4)
+    LIMIT :most FOR UPDATE OF t SKIP LOCKED
+""")
+_DUE = text("""
+    SELECT d.*, p.version AS p_version, p.urgency_epoch AS p_epoch, p.status AS p_status, p.headline AS p_headline,
+        p.starts_at AS p_starts_at, p.ends_at AS p_ends_at, p.expires_at AS p_expires_at, p.link AS p_link, p.channel AS p_channel,
+        p.topics AS p_topics
+    FROM delivery d LEFT JOIN posting p ON p.id = d.posting_id
+    WHERE d.target_id = ANY(CAST(:targets AS uuid[])) AND d.ended_at IS NULL AND d.due_at <= :now AND (d.emergency OR :open)
+    ORDER BY d.due_at, d.alert_id FOR UPDATE OF d
+""")
+_CITIZENS = text("SELECT * FROM citizen WHERE citizen_id = ANY(CAST(:citizens AS text[]))")
+_TOLD = text("""
+    SELECT target_id, count(*) FILTER (WHERE NOT urgent) AS ordinary, count(*) FILTER (WHERE urgent) AS urgent FROM delivery
+    WHERE target_id = ANY(CAST(:targets AS uuid[])) AND state = 'sent' AND NOT digest AND ended_at >= :since GROUP BY target_id
+""")
+_APPLY = text("""
+    UPDATE delivery d SET state = r.state, because = r.because, due_at = coalesce(r.due_at, d.due_at),
+        wanted_at = coalesce(r.wanted_at, d.wanted_at), digest = r.digest,
+        batch = r.batch, attempts = CASE WHEN r.state = 'sending' THEN d.attempts + 1 ELSE d.attempts END,
+        ended_at = CASE WHEN r.state = 'dropped' THEN CAST(:now AS timestamptz) END,
+        content = CASE WHEN r.state = 'dropped' THEN NULL ELSE d.content END
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(alert_id uuid, target_id uuid, state text, because text, due_at timestamptz,
+        wanted_at timestamptz, digest boolean, batch uuid)
+    WHERE d.alert_id = r.alert_id AND d.target_id = r.target_id
+""")
+_SENT = text("""
+    WITH told AS (UPDATE target SET last_sent_at = :now WHERE id = :target)
+    UPDATE delivery SET state = 'sent', ended_at = :now, content = NULL, because = NULL
+    WHERE target_id = :target AND batch = :batch AND state = 'sending'
+""")
+_LATER = text("""
+    UPDATE delivery SET state = CASE WHEN attempts >= :most THEN 'dropped' ELSE 'waiting' END,
+        because = CASE WHEN attempts >= :most THEN 'gave-up' END, due_at = :until, attempts = attempts - :back,
+        ended_at = CASE WHEN attempts >= :most THEN CAST(:now AS timestamptz) END,
+        content = CASE WHEN attempts >= :most THEN NULL ELSE content END
+    WHERE target_id = :target AND batch = :batch AND state = 'sending'
+""")
+_REFUSED = text("""
+    UPDATE delivery SET state = 'dropped', because = 'refused', ended_at = :now, content = NULL
+    WHERE target_id = :target AND batch = :batch AND state = 'sending'
+""")
+_FORGET = text("DELETE FROM delivery WHERE ended_at < :before")
+_FORGET_POSTINGS = text("DELETE FROM posting WHERE expires_at < :before")
+_FORGET_ASKED = text("DELETE FROM asked WHERE at < :before")
+_FORGET_UNCONFIRMED = text("DELETE FROM target WHERE state = 'pending' AND token_until < :before")
+POSTINGS_KEPT, ASKED_KEPT = timedelta(days=30), timedelta(days=1)
+
+
+async def targets_of(tx: AsyncConnection, citizens: Sequence[str]) -> list[Row[Any]]:
+    """Where these citizens are to be reached, and how."""
+    return list(await tx.execute(_TARGETS, {"citizens": citizens}))
+
+
+async def add(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """What was added before stays as it is."""
+    if rows:
+        await tx.execute(_ADD, {"rows": json.dumps(rows, default=str)})
+
+
+async def put_postings(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    await tx.execute(_PUT_POSTINGS, {"rows": json.dumps(rows, default=str)})
+
+
+async def put_citizens(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> int:
+    """Keeps the newest watch of each; what is pending without consent by now is erased. Returns how many that were."""
+    await tx.execute(_PUT_CITIZENS, {"rows": json.dumps(rows, default=str)})
+    return int((await tx.execute(_ERASE, {"citizens": [row["citizen_id"] for row in rows]})).rowcount)
+
+
+async def lock_targets(tx: AsyncConnection, channel: str, now: datetime, most: int, *, open_: bool) -> list[Row[Any]]:
+    """Addressees for whom something is due, who are nobody else's at the moment; unless open, for emergencies alone."""
+    return list(await tx.execute(_LOCK_TARGETS, {"channel": channel, "now": now, "most": most, "open": open_}))
+
+
+async def due(tx: AsyncConnection, targets: Sequence[UUID], now: datetime, *, open_: bool) -> list[Row[Any]]:
+    return list(await tx.execute(_DUE, {"targets": list(targets), "now": now, "open": open_}))
+
+
+async def citizens(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    return {row.citizen_id: row for row in await tx.execute(_CITIZENS, {"citizens": list(ids)})}
+
+
+async def told_since(tx: AsyncConnection, targets: Sequence[UUID], since: datetime) -> dict[UUID, Row[Any]]:
+    return {row.target_id: row for row in await tx.execute(_TOLD, {"targets": list(targets), "since": since})}
+
+
+async def apply(tx: AsyncConnection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
+    """What was decided about each."""
+    if rows:
+        await tx.execute(_APPLY, {"rows": json.dumps(rows, default=str), "now": now})
+
+
+async def sent(connection: AsyncConnection, target: UUID, batch: UUID, now: datetime) -> None:
+    await connection.execute(_SENT, {"target": target, "batch": batch, "now": now})
+
+
+async def later(
+    connection: AsyncConnection, target: UUID, batch: UUID, now: datetime, until: datetime, *, most: int, counts: bool
+) -> None:
+    """Tried again then; given up if that was the last try. A try that does not count is given back."""
+    values = {"most": most if counts else 32_000, "back": 0 if counts else 1}
+    await connection.execute(_LATER, {"target": target, "batch": batch, "now": now, "until": until, **values})
+
+
+async def refused(connection: AsyncConnection, target: UUID, batch: UUID, now: datetime) -> None:
+    await connection.execute(_REFUSED, {"target": target, "batch": batch, "now": now})
+
+
+async def forget_old(tx: AsyncConnection, now: datetime, kept_days: int) -> None:
+    """That something was sent, postings that are long over, addresses that nobody confirmed."""
+    await tx.execute(_FORGET, {"before": now - timedelta(days=kept_days)})
+    await tx.execute(_FORGET_POSTINGS, {"before": now - POSTINGS_KEPT})
+    await tx.execute(_FORGET_ASKED, {"before": now - ASKED_KEPT})
+    await tx.execute(_FORGET_UNCONFIRMED, {"before": now})

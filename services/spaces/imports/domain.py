@@ -182,9 +182,9 @@ def _records(told: Any) -> list[Any]:
     answer = told.get("response") if isinstance(told, dict) else None
     if isinstance(answer, dict):
         header = answer.get("header")
-        code = str(header.get("resultCode", "00")) if isinstance(header, dict) else "00"
+        code = _cell(header.get("resultCode", "00"))[:20] if isinstance(header, dict) else "00"
         if code not in ("00", "0", "03"):
-            said = str(header.get("resultMsg", ""))[:200] if isinstance(header, dict) else ""
+            said = _cell(header.get("resultMsg"))[:200] if isinstance(header, dict) else ""
             raise Refused("file", "source-error", f"자료 대신 오류가 왔습니다 / the source answered {code} {said}")
         body = answer.get("body")
         items = body.get("items", []) if isinstance(body, dict) else []
@@ -197,7 +197,8 @@ def _records(told: Any) -> list[Any]:
 
 def _cell(value: Any) -> str:
     written = "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return written.replace("\0", "").strip()[:MOST_CELL]
+    # JSON may escape half a character, which nothing can store.
+    return written.encode("utf-8", "replace").decode().replace("\0", "").strip()[:MOST_CELL]
 
 
 def _distinct(found: Iterable[Row | RowError]) -> tuple[list[Row], list[RowError]]:

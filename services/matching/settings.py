@@ -38,6 +38,10 @@ class Settings(PlatformSettings):
     )
     digest_hour: int = Field(18, ge=0, le=23, description="hour (Asia/Seoul) of the digest for who named none")
     reach_least: int = Field(5, ge=1, description="officers are told no count of citizens under this")
+    reach_previews: int = Field(
+        60, ge=1, description="how many previews of a notice's reach one officer may ask for per window (M10)"
+    )
+    reach_previews_s: float = Field(600.0, gt=0, description="the window in which those previews are counted")
     nearby_origins: int = Field(
         30, ge=1, description="from how many places (cells of about 150 m) one person may ask `nearby` per window (M10)"
     )

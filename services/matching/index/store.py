@@ -13,8 +13,9 @@ Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any ti
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -28,6 +29,7 @@ from services.matching.index.domain import IndexedPosting
 SLOT_MS = 300_000
 SLOTS_KEPT = 3
 FIX = struct.Struct("<dddqi")
+FIX_FIELDS = (("lat", "<f8"), ("lon", "<f8"), ("accuracy_m", "<f8"), ("observed_ms", "<i8"), ("consent_epoch", "<i4"))
 CHUNK = 500
 FAULTS = (RedisConnectionError, RedisTimeoutError, OSError)
 
@@ -101,7 +103,7 @@ class StoredFix:
         return FIX.pack(self.lat, self.lon, self.accuracy_m, self.observed_ms, self.consent_epoch)
 
 
-async def put_fixes(redis: Redis, fixes: dict[tuple[int, int], dict[str, bytes]], ttl_s: float) -> None:
+async def put_fixes(redis: Redis, fixes: Mapping[tuple[int, int], Mapping[Any, bytes]], ttl_s: float) -> None:
     """Packed fixes by (partition, slot) and citizen. A slot outlives the time for which its fixes match, and no more."""
     pipe = redis.pipeline(transaction=False)
     for (partition, slot), packed in fixes.items():
@@ -141,3 +143,13 @@ async def shares_missing(redis: Redis, partitions: Iterable[int]) -> list[int]:
 
 async def mark_whole(redis: Redis, partition: int) -> None:
     await redis.set(whole_key(partition), b"1")
+
+
+async def admit(redis: Redis, key: str, most: int, window_s: float) -> int:
+    """Count one more use of something within a window: 0 if it may be, else the seconds to wait."""
+    pipe = redis.pipeline(transaction=True)
+    pipe.set(key, 0, nx=True, px=int(window_s * 1000))
+    pipe.incr(key)
+    pipe.pttl(key)
+    _, counted, left_ms = await pipe.execute()
+    return 0 if counted <= most else max(1, -(-left_ms // 1000))

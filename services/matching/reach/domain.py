@@ -51,3 +51,23 @@ def hidden(values: Sequence[int], least: int) -> set[int]:
     while hide and rest and (len(hide) == 1 or sum(values[nth] for nth in hide) < least):
         hide.add(rest.pop(0))
     return hide
+
+
+@dataclass(frozen=True)
+class Preview:
+    """How many residents a target would reach; None is hidden. Shown counts are rounded down to a step."""
+
+    total: int | None
+    dongs: list[tuple[str | None, int | None]]
+
+
+def previewed(counted: Sequence[tuple[str | None, int]], least: int) -> Preview:
+    """Counts by 동, small ones hidden and none that a sum would tell, rounded down to multiples of `least`.
+
+    Rounded, because a preview can be asked again for a slightly other circle: the difference of two exact counts would be
+    one person, and where the circles differ is where that person stands (M10).
+    """
+    values = [count for _, count in counted]
+    hide, whole = hidden(values, least), sum(values)
+    dongs = [(dong, None if nth in hide else count - count % least) for nth, (dong, count) in enumerate(counted)]
+    return Preview(whole - whole % least if whole >= least else None, dongs)

@@ -96,12 +96,12 @@ def muting(watch: Watch | None, what: Muted, about: Told) -> dict[str, Any]:
     return {"muted_channels": (*rest, about.channel)}
 
 
-def current_codes(codes: Iterable[str], district: District) -> tuple[str, ...]:
+def current_codes(codes: Iterable[str], district: District, *, field: str = "home_dongs") -> tuple[str, ...]:
     """The 행정동 codes in force since 2026-07 for codes of either kind, ascending, each once. Raises Refused."""
     found = set()
     for nth, code in enumerate(codes):
         dong = district.by_code.get(code)
         if dong is None:
-            raise Refused(f"home_dongs.{nth}", "unknown-dong", "no 행정동 of 광산구 has this code, neither new nor old")
+            raise Refused(f"{field}.{nth}", "unknown-dong", "no 행정동 of 광산구 has this code, neither new nor old")
         found.add(dong.code)
     return tuple(sorted(found))

@@ -155,10 +155,6 @@ def build(settings: Settings, *, group: str = GROUP, clock: Clock = utc_now) -> 
     handlers: Handlers = {Alert: on_alerts}
     consumer = Consumer(settings, database, group=group, topics=[ALERTS.name], handlers=handlers, clock=clock)
 
-    async def database_answers() -> str | None:
-        await database.ping()
-        return None
-
     async def alerts_flow() -> str | None:
         return consumer.progress.problem()
 
@@ -172,7 +168,7 @@ def build(settings: Settings, *, group: str = GROUP, clock: Clock = utc_now) -> 
             consumer.stop()
         await database.close()
 
-    checks = {"database": database_answers, "alerts": alerts_flow}
+    checks = {"database": database.answers, "alerts": alerts_flow}
     app = create_app("dong-digest", settings, routers=[router], checks=checks, lifespan=lifespan)
     app.state.parts = Parts(settings, database, clock)
     return app

@@ -48,6 +48,11 @@ class Database:
         async with self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
+    async def answers(self) -> str | None:
+        """A readiness check: raises where the server is away."""
+        await self.ping()
+        return None
+
     async def close(self) -> None:
         await self.engine.dispose()
 

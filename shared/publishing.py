@@ -50,13 +50,6 @@ def build_publisher(
     parts = Parts(database, clock)
     relay = Relay(database.url, settings.kafka_url, service=service, poll_s=settings.outbox_poll_s)
 
-    async def database_answers() -> str | None:
-        await database.ping()
-        return None
-
-    async def outbox_flows() -> str | None:
-        return relay.problem()
-
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with runtime.background() as tasks:
@@ -65,10 +58,10 @@ def build_publisher(
             yield
         await database.close()
 
-    degraded: dict[str, Check] = {"outbox": outbox_flows}
+    degraded: dict[str, Check] = {"outbox": relay.flows}
     degraded |= {name: partial(watch, parts) for name, watch in (watched or {}).items()}
     app = create_app(
-        service, settings, routers=routers, checks={"database": database_answers}, watched=degraded, lifespan=lifespan,
+        service, settings, routers=routers, checks={"database": database.answers}, watched=degraded, lifespan=lifespan,
         description=description,
     )  # fmt: skip
     app.state.verifier = Verifier(settings)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.clock import Clock, utc_now
 from shared.database import Database
@@ -64,6 +65,6 @@ async def prune_forever(database: Database, clock: Clock = utc_now) -> None:
             async with database.transaction() as tx:
                 await idempotency.forget_old(tx, clock())
                 await processed.forget_old(tx, clock())
-        except OSError as error:
+        except (SQLAlchemyError, OSError) as error:
             log.warning("prune_waits", error=type(error).__name__)
         await asyncio.sleep(PRUNE_EVERY_S)

@@ -33,14 +33,21 @@ def walk(offer: Offer[Any], history: list[Step], edit: Edit, as_posting: Callabl
     """Take the steps and check each against the one before."""
     for i, (act, what) in enumerate(history, start=1):
         now = NOW + timedelta(seconds=i)
-        try:
-            after = closed(offer, what, now) if isinstance(what, str) else edit(offer, what, now)
-        except Refused:
+        after = _taken(offer, what, now, edit)
+        if after is None:
             continue
         check_step(offer, after, now)
         assert as_posting(after).version == after.version
         assert act == "edit" or after.status == "closed"
         offer = after
+
+
+def _taken(offer: Offer[Any], what: dict[str, Any] | str, now: datetime, edit: Edit) -> Offer[Any] | None:
+    """The offer after the step; None where the rules refuse it."""
+    try:
+        return closed(offer, what, now) if isinstance(what, str) else edit(offer, what, now)
+    except Refused:
+        return None
 
 
 def check_step(before: Offer[Any], after: Offer[Any], now: datetime) -> None:

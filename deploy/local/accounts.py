@@ -16,11 +16,8 @@ def unprivileged() -> tuple[int, int] | None:
     """(uid, gid) to become, when this process is root; otherwise nobody."""
     if os.geteuid() != 0:
         return None
-    for name in CANDIDATES:
-        try:
-            found = pwd.getpwnam(name)
-        except KeyError:
-            continue
+    known = {account.pw_name: account for account in pwd.getpwall()}
+    for found in (known[name] for name in CANDIDATES if name in known):
         return found.pw_uid, found.pw_gid
     raise LocalError(
         "PostgreSQL을 실행할 일반 사용자가 없습니다.",

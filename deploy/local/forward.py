@@ -1,6 +1,7 @@
 """Commands that other packages own, run in the environment of the running stack."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -14,8 +15,9 @@ def run(module: str, arguments: list[str]) -> int:
     if stack is not None:
         env |= stack.env() | {"GWANGSAN_GATEWAY_URL": stack.gateway_url}
     with subprocess.Popen([sys.executable, "-P", "-m", module, *arguments], env=env) as command:
-        while True:
-            try:
-                return command.wait()
-            except KeyboardInterrupt:
-                continue  # the terminal told the command too: it clears up and ends by itself
+        # The terminal tells the command of Ctrl-C too: it clears up and ends by itself.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return command.wait()
+        finally:
+            signal.signal(signal.SIGINT, before)

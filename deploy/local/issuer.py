@@ -23,17 +23,7 @@ def build(keys: Keys, issuer: str) -> Starlette:
     keys.ensure()
 
     async def discovery(_: Request) -> Response:
-        return JSONResponse(
-            {
-                "issuer": issuer,
-                "jwks_uri": f"{issuer}/jwks.json",
-                "token_endpoint": f"{issuer}/token",
-                "response_types_supported": ["token"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["ES256"],
-                "claims_supported": ["sub", "name", "roles", "institution"],
-            }
-        )
+        return JSONResponse(_metadata(issuer))
 
     async def jwks(_: Request) -> Response:
         return JSONResponse(keys.published(), headers={"Cache-Control": "max-age=60"})
@@ -66,6 +56,19 @@ def build(keys: Keys, issuer: str) -> Starlette:
             Route("/readyz", alive),
         ]
     )
+
+
+def _metadata(issuer: str) -> dict[str, object]:
+    """OpenID Connect Discovery 1.0, as far as this issuer goes."""
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/jwks.json",
+        "token_endpoint": f"{issuer}/token",
+        "response_types_supported": ["token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "claims_supported": ["sub", "name", "roles", "institution"],
+    }
 
 
 async def _form(request: Request) -> dict[str, object]:

@@ -28,7 +28,7 @@ from shared.database import Database
 from shared.geo import district
 from shared.messaging import kafka
 from shared.messaging.relay import Relay
-from shared.web import create_app, serve
+from shared.web import Check, create_app, serve
 
 ABOUT = "알림: 걸어서 10분 안에 열린 것을 한 번만, 이유와 함께"
 ROUTERS = (consent, watch, positions, nearby, inbox, why, stream, reach)
@@ -40,16 +40,9 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     relay = Relay(database.url, settings.kafka_url, service="matching", poll_s=settings.outbox_poll_s)
     redis, wakeups = store.connect(settings.redis_url), Wakeups(database.url)
 
-    async def database_answers() -> str | None:
-        await database.ping()
-        return None
-
     async def redis_answers() -> str | None:
         await redis.ping()
         return None
-
-    async def outbox_flows() -> str | None:
-        return relay.problem()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +59,8 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         await redis.aclose()
         await database.close()
 
-    checks, watched = {"database": database_answers}, {"redis": redis_answers, "outbox": outbox_flows}
+    checks: dict[str, Check] = {"database": database.answers}
+    watched: dict[str, Check] = {"redis": redis_answers, "outbox": relay.flows}
     app = create_app(
         "matching",
         settings,

@@ -71,6 +71,10 @@ class Relay:
             return f"oldest event waits {self.oldest_s:.0f} s; {self.fault or 'relaying'}"
         return None
 
+    async def flows(self) -> str | None:
+        """A readiness check."""
+        return self.problem()
+
     async def run(self) -> None:
         """Connect, take the lock, relay; on a fault of the database or the broker back off and start over.
 

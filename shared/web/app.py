@@ -38,22 +38,11 @@ def create_app(
     the service can still take – an edit that waits in the outbox until Kafka is back.
     """
 
-    @asynccontextmanager
-    async def whole_life(app: FastAPI) -> AsyncIterator[None]:
-        telemetry.configure(service, level=settings.log_level, otlp_endpoint=settings.otlp_endpoint)
-        if lifespan is None:
-            yield
-            return
-        async with lifespan(app):
-            log.info("started")
-            yield
-        log.info("stopped")
-
     app = FastAPI(
         title=f"당근 광산 · {service}",
         version="1",
         description=description,
-        lifespan=whole_life,
+        lifespan=_told(service, settings, lifespan),
         responses=problems.DOCUMENTED,
         docs_url=None,
         redoc_url=None,
@@ -70,12 +59,29 @@ def create_app(
     return app
 
 
+def _told(service: str, settings: PlatformSettings, lifespan: Lifespan | None) -> Lifespan:
+    """The service's own life, with telemetry before it and its beginning and end in the log."""
+
+    @asynccontextmanager
+    async def whole_life(app: FastAPI) -> AsyncIterator[None]:
+        telemetry.configure(service, level=settings.log_level, otlp_endpoint=settings.otlp_endpoint)
+        if lifespan is None:
+            yield
+            return
+        async with lifespan(app):
+            log.info("started")
+            yield
+        log.info("stopped")
+
+    return whole_life
+
+
 def _health(service: str, checks: Mapping[str, Check], watched: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(include_in_schema=False)
     ready_gauge = telemetry.READY.labels(service)
 
     async def find() -> dict[str, str | None]:
-        found = {name: await _told(check) for name, check in checks.items()}
+        found = {name: await _answer(check) for name, check in checks.items()}
         ready_gauge.set(all(problem is None for problem in found.values()))
         return found
 
@@ -87,7 +93,7 @@ def _health(service: str, checks: Mapping[str, Check], watched: Mapping[str, Che
     async def readyz() -> Response:
         found = await find()
         ready = all(problem is None for problem in found.values())
-        degraded = {name: problem for name, check in watched.items() if (problem := await _told(check)) is not None}
+        degraded = {name: problem for name, check in watched.items() if (problem := await _answer(check)) is not None}
         told = {name: problem or "ok" for name, problem in found.items()}
         body = {"ready": ready, "checks": told, **({"degraded": degraded} if degraded else {})}
         return JSONResponse(body, 200 if ready else 503)
@@ -100,7 +106,7 @@ def _health(service: str, checks: Mapping[str, Check], watched: Mapping[str, Che
     return router
 
 
-async def _told(check: Check) -> str | None:
+async def _answer(check: Check) -> str | None:
     try:
         return await check()
     except Exception as error:  # noqa: BLE001 - a check that fails in any way is an answer: not ready

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.claims import domain, store
-from services.jobs.claims.domain import PLACED, Caps, Claim
+from services.jobs.claims.domain import PLACED, Caps, Claim, Load, Worker
 from services.jobs.claims.models import Alternative, Applicant, ClaimBody
 from services.jobs.events import tell, tell_poster
 from services.jobs.parts import JobsParts
@@ -113,15 +113,21 @@ async def _promote(tx: AsyncConnection, posting: JobPosting, claims: list[Claim]
         if worker is None:
             continue
         load = await store.load_of(tx, waiting.citizen_id, now - LOOK_BACK)
-        try:
-            domain.check_age(posting.terms, worker, load)
-            domain.check_load(posting.id, posting.terms, load, caps_of(parts.settings))
-        except Refused:
+        if not _may_work(posting, worker, load, parts):
             continue
         await take_places(tx, posting, 1)
         await keep(tx, domain.moved(waiting, "held", now))
         return True
     return False
+
+
+def _may_work(posting: JobPosting, worker: Worker, load: Load, parts: JobsParts) -> bool:
+    try:
+        domain.check_age(posting.terms, worker, load)
+        domain.check_load(posting.id, posting.terms, load, caps_of(parts.settings))
+    except Refused:
+        return False
+    return True
 
 
 async def approve(tx: AsyncConnection, claim: Claim, posting: JobPosting, parts: JobsParts) -> Claim:

@@ -21,7 +21,6 @@ from shared.geo import District
 from shared.rules import Refused
 
 MOST_ROWS = 20_000
-ENCODINGS = ("utf-8-sig", "cp949")
 IMPORTED = uuid5(NAMESPACE_URL, "urn:gwangsan:imported-posting")
 COLUMNS = {
     "외부번호": "external_id", "제목": "headline", "설명": "description", "장소": "place", "주소": "address", "위도": "lat",
@@ -69,12 +68,17 @@ class Row:
 
 def decoded(raw: bytes) -> str:
     """UTF-8, with or without its mark, else cp949 as Korean spreadsheets write it. Raises Refused."""
-    for encoding in ENCODINGS:
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Refused("file", "encoding", "neither UTF-8 nor cp949")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _decoded_cp949(raw)
+
+
+def _decoded_cp949(raw: bytes) -> str:
+    try:
+        return raw.decode("cp949")
+    except UnicodeDecodeError:
+        raise Refused("file", "encoding", "neither UTF-8 nor cp949") from None
 
 
 def rows_of(raw: bytes) -> tuple[list[Row], list[RowError]]:

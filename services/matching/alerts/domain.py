@@ -53,11 +53,15 @@ def preferred(accept_language: str) -> Language:
     for part in accept_language.split(","):
         name, _, weight = part.strip().partition(";q=")
         tag = name.strip().lower().partition("-")[0]
-        try:
-            weights[tag] = max(weights.get(tag, 0.0), float(weight or 1))
-        except ValueError:
-            continue
+        weights[tag] = max(weights.get(tag, 0.0), _weight(weight or "1"))
     return "en" if weights["en"] > weights["ko"] else "ko"
+
+
+def _weight(told: str) -> float:
+    try:
+        return float(told)
+    except ValueError:
+        return 0.0
 
 
 def explain(made: Made, language: Language) -> list[str]:

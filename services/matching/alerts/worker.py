@@ -50,7 +50,7 @@ class InboxWorker:
         self._caps = self._group("-caps", JOBS, CAP_HANDLERS)
         self._follows = self._group("-follows", FOLLOWS, FOLLOW_HANDLERS)
         self.checks: dict[str, Check] = {
-            "database": self._database_answers,
+            "database": self._database.answers,
             "alerts": self._alerts_flow,
             "postings": self._postings_flow,
             "caps": self._caps_flow,
@@ -109,10 +109,6 @@ class InboxWorker:
             await digests.forget(tx, now)
             await consents.forget_records(tx, now, self._settings.records_kept_days)
             await watches.forget_versions(tx, now, self._settings.watch_versions_kept_days)
-
-    async def _database_answers(self) -> str | None:
-        await self._database.ping()
-        return None
 
     async def _alerts_flow(self) -> str | None:
         return self._alerts.progress.problem()

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    bindparam,
     insert,
     select,
     tuple_,
@@ -80,6 +81,12 @@ class OfferStore(Generic[T]):
     async def save(self, tx: AsyncConnection, offer: Offer[T]) -> None:
         """The row was read for update in this transaction, so its version is the one the change was made on."""
         await tx.execute(update(self._table).where(self._table.c.id == offer.id).values(self._whole_row(offer)))
+
+    async def save_many(self, tx: AsyncConnection, offers: Sequence[Offer[T]]) -> None:
+        """As `save`, for many at once."""
+        if offers:
+            rows = [{**self._whole_row(offer), "which": offer.id} for offer in offers]
+            await tx.execute(update(self._table).where(self._table.c.id == bindparam("which")), rows)
 
     async def newest(
         self, tx: AsyncConnection, wanted: Listing, *, after: tuple[datetime, UUID] | None, now: datetime

@@ -108,8 +108,7 @@ class Spaces:
             except Refused as error:
                 refused[id_] = error
         changed = [space for space in after if space.version != before[space.id].version]
-        for space in changed:
-            await spaces.save(tx, space)
+        await spaces.save_many(tx, changed)
         calendars = [(id_, wanted.hours, wanted.rest) for id_, wanted in things if id_ not in refused]
         await put_calendars(tx, calendars, who.subject, now)
         await store.emit_many(tx, [offers.as_posting(space) for space in changed], now)
@@ -123,8 +122,7 @@ class Spaces:
 
     async def take_back(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
         closed = [offers.close(space, ROLLED_BACK, now) for space in (await _locked(tx, ids)).values()]
-        for space in closed:
-            await spaces.save(tx, space)
+        await spaces.save_many(tx, closed)
         await store.emit_many(tx, [offers.as_posting(space) for space in closed], now)
 
 

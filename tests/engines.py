@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import numpy as np
-
-from services.matching.engine.engine import Engine, Fixes, Match, Rules
+from services.matching.engine.engine import Engine, Rules
+from services.matching.engine.fixes import Fixes
 from services.matching.engine.kernel import OUTCOMES
+from services.matching.engine.matches import Match, named
+from services.matching.engine.tables import Rows
 from shared.contracts import Posting, Watch
 from shared.geo import EARTH_M, district
 from shared.messaging.partitions import partition_of
@@ -56,14 +57,10 @@ class Step:
 
 
 def columns(steps: Sequence[Step]) -> Fixes:
-    return Fixes(
+    return Fixes.of(
         [s.citizen for s in steps],
         [partition_of(s.citizen, PARTITIONS) for s in steps],
-        np.array([s.lat for s in steps], np.float64),
-        np.array([s.lon for s in steps], np.float64),
-        np.array([s.accuracy_m for s in steps], np.float64),
-        np.array([int(s.observed_at.timestamp() * 1000) for s in steps], np.int64),
-        np.array([s.epoch for s in steps], np.int32),
+        [(s.lat, s.lon, s.accuracy_m, int(s.observed_at.timestamp() * 1000), 0, s.epoch) for s in steps],
     )
 
 
@@ -80,9 +77,11 @@ class World:
         self.now += timedelta(**delta)
         return self
 
-    def told(self, matches: list[Match]) -> list[Told]:
-        self.matches = matches
-        return [Told(self.engine.citizens.ids[m.citizen], p.id, p.urgency_epoch) for m in matches if (p := self._of(m))]
+    def told(self, matches: Rows) -> list[Told]:
+        self.matches = named(matches)
+        return [
+            Told(self.engine.citizens.ids[m.citizen], p.id, p.urgency_epoch) for m in self.matches if (p := self._of(m))
+        ]
 
     def _of(self, match: Match) -> Posting | None:
         return self.engine.postings.current[match.posting]

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
+import numpy as np
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.matching.alerts.wire import fast_alert_id
-from services.matching.positions import wire
+from services.matching.alerts import assembly, digest
+from services.matching.positions import canonical, wire
 from services.matching.positions.wire import Decoded
 from shared.contracts import Fix
 from shared.contracts.alert import alert_id
 from shared.messaging.envelope import body_of
 from shared.messaging.partitions import partition_of
+from shared.messaging.record_batches import ZSTD, RecordBatch, plain_batches
 from tests.samples import fix
 
 citizens = st.one_of(st.text(min_size=1, max_size=200), st.from_regex(r"citizen:[가-힣]{1,10}", fullmatch=True))
@@ -49,23 +52,86 @@ def _is_utf8(text: str) -> bool:
 
 @dataclass
 class Record:
+    """As aiokafka hands it out, one by one."""
+
     value: bytes | None
     partition: int = 3
+    offset: int = 0
 
 
-def decode(records: Sequence[Record]) -> Decoded:
+def one_by_one(bodies: Sequence[bytes | None]) -> Decoded:
+    records = [Record(body, offset=100 + nth) for nth, body in enumerate(bodies)]
     return wire.decode(cast("Sequence[ConsumerRecord]", records))
 
 
+def in_records(bodies: Sequence[bytes | None]) -> RecordBatch:
+    """As Kafka holds them, written by aiokafka's own builder, from offset 100 on."""
+    builder = DefaultRecordBatchBuilder(2, ZSTD, 0, -1, -1, 0, 1 << 20)
+    for nth, body in enumerate(bodies):
+        builder.append(nth, 1_700_000_000_000 + nth, b"k" * nth or None, body, [("ce_id", b"1"), ("traceparent", b"2")])
+    whole = bytearray(builder.build())
+    whole[:8] = (100).to_bytes(8, "big")
+    (batch,) = plain_batches(bytes(whole), TopicPartition("locations.v1", 3), 100) or []
+    return batch
+
+
+def in_a_batch(bodies: Sequence[bytes | None]) -> Decoded:
+    return wire.decode([in_records(bodies)])
+
+
+Reader = Callable[[Sequence[bytes | None]], Decoded]
+READERS: list[Reader] = [one_by_one, in_a_batch]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Before the properties, each example of which has a deadline."""
+    in_a_batch([body_of(fix())])
+    digest.write_id(
+        np.zeros(64, np.uint8), 1, np.zeros(5, np.uint32), np.zeros(80, np.uint32), np.zeros(36, np.uint8), 0
+    )
+
+
+@pytest.mark.parametrize("decode", READERS)
 @given(fix=fixes)
-def test_every_fix_that_the_contract_writes_is_read_as_it_is(fix: Fix) -> None:
-    read = decode([Record(body_of(fix))])
+def test_every_fix_that_the_contract_writes_is_read_as_it_is(decode: Reader, fix: Fix) -> None:
+    read = decode([body_of(fix)])
     assert not read.bad
-    columns = read.fixes
-    assert (columns.citizen_ids, columns.partitions) == ([fix.citizen_id], [3])
-    assert [columns.lat[0], columns.lon[0], columns.accuracy_m[0]] == [fix.lat, fix.lon, fix.accuracy_m]
-    assert columns.observed_ms[0] == math.floor(fix.observed_at.timestamp() * 1000)
-    assert (columns.consent_epoch[0], list(read.received_at)) == (fix.consent_epoch, [fix.received_at])
+    (row,) = read.fixes.rows
+    assert (read.fixes.citizen_ids, row["partition"], row["offset"]) == ([fix.citizen_id], 3, 100)
+    assert [row["lat"], row["lon"], row["accuracy_m"]] == [fix.lat, fix.lon, fix.accuracy_m]
+    assert row["observed_ms"] == math.floor(fix.observed_at.timestamp() * 1000)
+    assert (row["epoch"], row["received_us"]) == (fix.consent_epoch, (fix.received_at - wire.EPOCH) // wire.MICROSECOND)
+
+
+@given(
+    citizen=st.from_regex(r"[A-Za-z0-9:-]{1,40}", fullmatch=True),
+    lat=st.decimals(-95, 95, places=9),
+    places=st.integers(0, 9),
+    at=moments,
+    digits=st.integers(0, 7),
+    epoch=st.sampled_from(["1", "0", "-1", "01", "2147483647", "2147483648", "1.0", "9" * 12]),
+)
+def test_the_compiled_reader_reads_what_msgspec_reads_or_leaves_it(
+    citizen: str, lat: Any, places: int, at: datetime, digits: int, epoch: str
+) -> None:
+    """Bodies in the canonical form, some of them with numbers and times that are not."""
+    told = f"{at:%Y-%m-%dT%H:%M:%S}" + (f".{at.microsecond:06d}0"[: digits + 1] if digits else "") + "Z"
+    body = (
+        f'{{"citizen_id":"{citizen}","lat":{round(lat, places)},"lon":126.5,"accuracy_m":5,"observed_at":"{told}",'
+        f'"received_at":"{told}","consent_epoch":{epoch}}}'
+    ).encode()
+    spaced = body.replace(b',"', b', "')
+    compiled, slow = in_a_batch([body]), in_a_batch([spaced])
+    assert bool(compiled.bad) == bool(slow.bad)
+    columns = ["lat", "lon", "accuracy_m", "observed_ms", "received_us", "epoch"]
+    assert compiled.fixes.rows[columns].tolist() == slow.fixes.rows[columns].tolist()
+    assert compiled.fixes.citizen_ids == slow.fixes.citizen_ids
+
+
+def test_what_the_api_writes_is_read_by_the_compiled_reader() -> None:
+    rows, text = wire._bodies([in_records([body_of(fix("c1")), body_of(fix("citizen-2", lat=35.1234567))])])
+    assert canonical.read_all(text, rows) == 0
 
 
 GOOD = json.loads(body_of(fix()))
@@ -78,34 +144,42 @@ odd = st.one_of(
 @given(field=st.sampled_from(sorted(GOOD)), value=odd)
 def test_what_the_contract_refuses_the_engine_refuses(field: str, value: Any) -> None:
     body = json.dumps({**GOOD, field: value}).encode()
-    refused = bool(decode([Record(body)]).bad)
+    refused = {bool(decode([body]).bad) for decode in READERS}
+    assert len(refused) == 1
     try:
         Fix.model_validate_json(body)
     except ValidationError:
-        assert refused
+        assert refused == {True}
 
 
+@pytest.mark.parametrize("decode", READERS)
 @pytest.mark.parametrize("field", sorted(GOOD))
-def test_a_missing_field_is_refused(field: str) -> None:
+def test_a_missing_field_is_refused(decode: Reader, field: str) -> None:
     body = json.dumps({name: value for name, value in GOOD.items() if name != field}).encode()
-    ((_, reason),) = decode([Record(body)]).bad
+    ((partition, offset, reason),) = decode([body]).bad
+    assert (partition, offset) == (3, 100)
     assert "35.19" not in reason
 
 
+@pytest.mark.parametrize("decode", READERS)
 @pytest.mark.parametrize("body", [None, b"", b"{", b"[]", b"\xff\xfe", b"null", b'"text"', b"{}"])
-def test_bytes_that_are_no_fix_are_told_and_the_others_read(body: bytes | None) -> None:
-    read = decode([Record(body_of(fix())), Record(body), Record(body_of(fix("citizen:바다")))])
-    assert [record.value for record, _ in read.bad] == [body]
+def test_bytes_that_are_no_fix_are_told_and_the_others_read(decode: Reader, body: bytes | None) -> None:
+    read = decode([body_of(fix()), body, body_of(fix("citizen:바다"))])
+    assert [offset for _, offset, _ in read.bad] == [101]
     assert read.fixes.citizen_ids == ["citizen:하늘", "citizen:바다"]
 
 
 def test_unknown_fields_are_left_alone() -> None:
-    assert not decode([Record(json.dumps({**GOOD, "floor": 3}).encode())]).bad
+    assert not in_a_batch([json.dumps({**GOOD, "floor": 3}).encode()]).bad
 
 
 @given(citizen=st.text(max_size=50).filter(_is_utf8), posting=st.uuids(), epoch=st.integers(0, 2**31))
 def test_the_fast_alert_id_is_the_contracts(citizen: str, posting: Any, epoch: int) -> None:
-    assert fast_alert_id(citizen, str(posting), epoch) == str(alert_id(citizen, posting, epoch))
+    text = assembly.NAMESPACE.tobytes() + f"{citizen}\n{posting}\n{epoch}".encode()
+    message, out = np.zeros(2_048, np.uint8), np.zeros(36, np.uint8)
+    message[: len(text)] = np.frombuffer(text, np.uint8)
+    digest.write_id(message, len(text), np.zeros(5, np.uint32), np.zeros(80, np.uint32), out, 0)
+    assert out.tobytes().decode() == str(alert_id(citizen, posting, epoch))
 
 
 @given(citizen=citizens.filter(_is_utf8))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
+from services.matching.engine.matches import HOME_DONG, joined
 from shared.contracts import Posting, Watch
 from shared.geo import district
 from tests.engines import HANEUL, PLACE, World, about, next_of, watch
@@ -150,10 +152,9 @@ def test_a_partition_that_left_is_no_resident_here_and_one_that_came_is_caught_u
     world.engine.citizens.forget_partition(partition)
     assert world.put(notice) == []
     world.set(resident(version=2), look=False)
-    told = [match for matches in world.engine.residents_caught_up({partition}, world.now) for match in matches]
-    assert world.told(told) == about(notice)
-    assert (rules(world), told[0].cause) == (["home_dong"], "caught_up")
-    assert [m for matches in world.engine.residents_caught_up({partition}, world.now) for m in matches] == []
+    assert world.told(joined(world.engine.residents_caught_up({partition}, world.now))) == about(notice)
+    assert (rules(world), world.matches[0].cause) == (["home_dong"], "caught_up")
+    assert len(joined(world.engine.residents_caught_up({partition}, world.now))) == 0
 
 
 def test_a_hundred_thousand_residents_fan_out_each_once() -> None:
@@ -161,5 +162,5 @@ def test_a_hundred_thousand_residents_fan_out_each_once() -> None:
     for n in range(100_000):
         world.set(resident(f"c{n}", follows=["수완동"] if n % 2 else []), look=False)
     told = world.engine.put_posting(for_home(audience={"channel": "수완동", "followers": True}), world.now)
-    assert len({match.citizen for match in told}) == len(told) == 100_000
-    assert {match.rule for match in told} == {"home_dong"}
+    assert len(np.unique(told["citizen"])) == len(told) == 100_000
+    assert set(told["rule"].tolist()) == {HOME_DONG}

@@ -1,122 +1,184 @@
-"""Alerts as bytes, fast: what a posting's alerts have in common is encoded once per version of the posting.
+"""Alerts as bytes, many at a time: matches in, records of Kafka batches out.
 
-The bytes are those of the contract (shared.contracts.Alert); tests/contract holds the two together.
+The bytes are those of the contract (shared.contracts.Alert); tests/contract/test_wire.py holds the two together. What can be
+said by columns is put together by compiled loops (assembly.py); only where a citizen's own words are part of an alert –
+matched interests, the window that held, quiet hours – they are looked up here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from hashlib import sha1
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
-from services.matching.engine.engine import Match
+from services.matching.alerts import assembly
+from services.matching.alerts.assembly import NO_REACH, SAID
+from services.matching.alerts.fragments import Fragments
+from services.matching.engine.areas import Areas
+from services.matching.engine.engine import Engine
+from services.matching.engine.fixes import Text
+from services.matching.engine.matches import CAUSES, Match, named
+from services.matching.engine.state import to_us
+from services.matching.engine.tables import I64, Rows
 from services.matching.watches.domain import free_spans, has_windows, quiet_until
 from shared.contracts import Alert, Posting, Watch
-from shared.contracts.alert import ALERT_NAMESPACE, distance_bucket_m
+from shared.contracts.alert import Cause
+from shared.geo import District
 
+ROOM = 512 * 1024
 _encode = msgspec.json.Encoder().encode
-_NAMESPACE = ALERT_NAMESPACE.bytes
-_SHARED = (
-    "urgency_epoch", "urgent", "emergency", "kind", "headline", "institution", "starts_at", "ends_at", "expires_at", "shows", "link",
-)  # fmt: skip
 _FIXED_HEADERS = [
     ("ce_specversion", b"1.0"), ("ce_type", Alert.TYPE.encode()), ("ce_source", b"/services/matching"),
     ("content-type", b"application/json"),
 ]  # fmt: skip
 
-Record = tuple[bytes, bytes, list[tuple[str, bytes]]]
 
+class Written(NamedTuple):
+    """The records section of one batch, for one partition of alerts.v1."""
 
-def fast_alert_id(citizen_id: str, posting_id: str, urgency_epoch: int) -> str:
-    """As shared.contracts.alert.alert_id: a version 5 UUID (RFC 9562 §5.5), without building the object."""
-    digest = bytearray(
-        sha1(_NAMESPACE + f"{citizen_id}\n{posting_id}\n{urgency_epoch}".encode(), usedforsecurity=False).digest()[:16]
-    )
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
-
-
-@dataclass(frozen=True)
-class _Fragment:
-    """What all alerts of one version of a posting have in common."""
-
-    version: int
-    about: str
-    fields: bytes
-    dong: bytes
-    widest_m: int | None
+    partition: int
+    records: bytes
+    alerts: int
 
 
 class AlertWriter:
-    """Turns matches into records for `alerts.v1`. Holds one encoded fragment per posting."""
+    """Turns an engine's matches into records. Holds one encoded fragment per posting."""
 
-    def __init__(self) -> None:
-        self._fragments: dict[UUID, _Fragment] = {}
+    def __init__(self, engine: Engine, where: District) -> None:
+        self._engine, self._where = engine, where
+        self._areas = Areas(where)
+        self._fragments = Fragments()
+        self._out: Text = np.zeros(ROOM, np.uint8)
 
-    def record(
-        self,
-        match: Match,
-        posting: Posting,
-        watch: Watch,
-        *,
-        dong: str | None,
-        caused_at: bytes,
-        now: datetime,
-        made_at: bytes,
-    ) -> Record:
-        """(key, value, headers) of one alert."""
-        common = self._fragments.get(posting.id)
-        if common is None or common.version != posting.version:
-            common = self._fragments[posting.id] = _fragment(posting, dong)
-        id_ = fast_alert_id(watch.citizen_id, common.about, posting.urgency_epoch).encode()
-        distance = b"null" if match.distance_m is None else b"%d" % distance_bucket_m(match.distance_m)
-        quiet = quiet_until(watch.quiet, now) if watch.quiet is not None and not posting.emergency else None
-        deferred = b"null" if quiet is None else _encode(quiet.astimezone(UTC))
-        body = b"".join((
-            b'{"id":"', id_, b'","citizen_id":', _encode(watch.citizen_id), common.fields,
-            b',"distance_m":', distance, b',"dong":', common.dong, b',"why":', self._why(match, posting, watch, common.widest_m, now),
-            b',"deferred_until":', deferred, b',"caused_at":', caused_at, b',"made_at":', made_at, b"}",
-        ))  # fmt: skip
-        headers = [*_FIXED_HEADERS, ("ce_id", id_), ("ce_time", made_at[1:-1])]
-        return watch.citizen_id.encode(), body, headers
+    def write(
+        self, matches: Rows, received_us: I64, now: datetime, trace: Sequence[tuple[str, bytes]] = ()
+    ) -> Iterator[Written]:
+        """Batches of one partition after another. `received_us` says when each fix came in, for matches that name one."""
+        citizens, names = self._engine.citizens.table.rows, self._engine.citizens.ids
+        self._refresh(np.unique(matches["posting"]), now)
+        said, spoken = self._spoken(matches, now)
+        caused_us, frame = self._caused_us(matches, received_us, now), _frame(now, trace)
+        fragments = self._fragments
+        partitions = citizens["partition"][matches["citizen"]]
+        order = np.argsort(partitions, kind="stable")
+        bounds = np.searchsorted(partitions[order], np.arange(partitions.max() + 2))
+        for partition, (first, last) in enumerate(itertools.pairwise(bounds)):
+            mine, done = order[first:last], 0
+            while done < len(mine):
+                done, count, size = assembly.assemble(
+                    done, mine, matches, caused_us, said, spoken, names.rows, names.pool, citizens, fragments.rows,
+                    fragments.text, frame, self._out,
+                )  # fmt: skip
+                if count == 0:  # one alert larger than the room for many
+                    self._out = np.zeros(len(self._out) * 2, np.uint8)
+                    continue
+                yield Written(partition, self._out[:size].tobytes(), count)
 
-    def forget(self, posting_id: UUID) -> None:
-        self._fragments.pop(posting_id, None)
+    def _refresh(self, rows: I64, now: datetime) -> None:
+        """Fragments of postings that changed are encoded anew, and circles that widen are as wide as they are now."""
+        postings, current = self._engine.postings.table.rows, self._engine.postings.current
+        stale = [
+            (row, posting) for row in self._fragments.stale(rows, postings["version"]) if (posting := current[row])
+        ]
+        for (row, posting), dong in zip(stale, self._dongs([posting for _, posting in stale]), strict=True):
+            self._fragments.put(row, posting, dong)
+        for row in rows[postings["widens"][rows]].tolist():
+            posting = current[row]
+            if posting is not None:
+                self._fragments.rows["reach_m"][row] = _widest_m(posting, now)
 
-    def _why(self, match: Match, posting: Posting, watch: Watch, widest_m: int | None, now: datetime) -> bytes:
-        reach_m = _reach_m(posting, watch, widest_m, now) if match.rule == "within_radius" else None
-        if not watch.interests and not (posting.kind == "job" and has_windows(watch)):
-            reach = b"" if reach_m is None else b',"reach_m":%d' % reach_m
-            told = match.cause.encode(), watch.version, match.rule.encode(), reach
-            return b'{"cause":"%s","watch_version":%d,"rule":"%s"%s}' % told
-        span = next((s for s in free_spans(watch, now) if s.holds(now)), None) if posting.kind == "job" else None
-        why: dict[str, Any] = {"cause": match.cause, "watch_version": watch.version, "reach_m": reach_m}
-        why["rule"] = match.rule
-        why["matched_interests"] = [i for i in posting.audience.interests if i in watch.interests]
+    def _dongs(self, postings: list[Posting]) -> list[str | None]:
+        """The 동 of each posting's (first) place, never the citizen's; or the one 동 that it is aimed at."""
+        points = [(c[0].lat, c[0].lon) if (c := posting.where.circles) else (np.nan, np.nan) for posting in postings]
+        at = np.array(points, np.float64).reshape(-1, 2)
+        found = self._areas.of(at[:, 0], at[:, 1]).tolist()
+        return [
+            self._where.dongs[index].name if index >= 0 else self._aimed_at(posting)
+            for index, posting in zip(found, postings, strict=True)
+        ]
+
+    def _aimed_at(self, posting: Posting) -> str | None:
+        codes = posting.where.dongs
+        only = codes[0] if len(codes) == 1 and not posting.where.circles else None
+        return self._where.by_code[only].name if only in self._where.by_code else None
+
+    def _caused_us(self, matches: Rows, received_us: I64, now: datetime) -> I64:
+        caused = np.full(len(matches), to_us(now), np.int64)
+        postings, citizens = self._engine.postings.table.rows, self._engine.citizens.table.rows
+        known: dict[Cause, Callable[[Rows], I64]] = {
+            "citizen_moved": lambda some: received_us[some["fix"]],
+            "posting_changed": lambda some: postings["changed_us"][some["posting"]],
+            "watch_changed": lambda some: citizens["changed_us"][some["citizen"]],
+        }
+        for cause, moments in known.items():
+            these = matches["cause"] == CAUSES.index(cause)
+            if these.any():
+                caused[these] = moments(matches[these])
+        return caused
+
+    def _spoken(self, matches: Rows, now: datetime) -> tuple[Rows, Text]:
+        """What the settings of some add to their alerts, and the text that holds it."""
+        said, text = np.zeros(len(matches), SAID), bytearray()
+        wordy = np.flatnonzero(self._engine.citizens.table.rows["wordy"][matches["citizen"]])
+        for nth, match in zip(wordy.tolist(), named(matches[wordy]), strict=True):
+            watch, posting = self._engine.citizens.watches[match.citizen], self._engine.postings.current[match.posting]
+            if watch is not None and posting is not None:
+                why, until = self._why(match, posting, watch, now), _deferred(posting, watch, now)
+                said[nth] = len(text), len(why), len(text) + len(why), len(until)
+                text += why + until
+        return said, np.frombuffer(bytes(text) or b"\0", np.uint8)
+
+    def _why(self, match: Match, posting: Posting, watch: Watch, now: datetime) -> bytes:
+        """Nothing if only version and radius are to be told."""
+        about_time = posting.kind == "job" and has_windows(watch)
+        matched = [interest for interest in posting.audience.interests if interest in watch.interests]
+        span = next((s for s in free_spans(watch, now) if s.holds(now)), None) if about_time else None
+        if not matched and span is None:
+            return b""
+        why: dict[str, Any] = {"cause": match.cause, "watch_version": watch.version, "rule": match.rule}
+        widest_m = int(self._fragments.rows["reach_m"][match.posting])
+        if match.rule == "within_radius" and widest_m != NO_REACH:
+            why["reach_m"] = min(widest_m, watch.radius_m or widest_m)
+        why["matched_interests"] = matched
         if span is not None:
             why |= {"window_starts_at": span.starts_at.astimezone(UTC), "window_ends_at": span.ends_at.astimezone(UTC)}
         return _encode(why)
 
-
-def _fragment(posting: Posting, dong: str | None) -> _Fragment:
-    whole: dict[str, Any] = posting.model_dump(mode="json", include=set(_SHARED))
-    fields = {"posting_id": str(posting.id), "posting_version": posting.version, **{n: whole[n] for n in _SHARED}}
-    widest_m = max((circle.radius_m for circle in posting.where.circles), default=None)
-    return _Fragment(
-        posting.version, str(posting.subject or posting.id), b"," + _encode(fields)[1:-1], _encode(dong), widest_m
-    )
+    def forget(self, posting: int) -> None:
+        """A posting (by the engine's row) that closed is not told of any more."""
+        self._fragments.drop(posting)
 
 
-def _reach_m(posting: Posting, watch: Watch, widest_m: int | None, now: datetime) -> int | None:
-    """The widest circle as it is now, at most the citizen's own radius: a setting, which tells no distance."""
-    if widest_m is None:
-        return None
-    if posting.widens is not None:
-        widest_m = posting.widens.radius_m(widest_m, now)
-    return min(widest_m, watch.radius_m or widest_m)
+def _widest_m(posting: Posting, now: datetime) -> int:
+    """The widest circle as it is now: a setting, which tells no distance."""
+    circles = (circle.radius_m for circle in posting.where.circles)
+    return max((posting.widens.radius_m(m, now) if posting.widens else m for m in circles), default=NO_REACH)
+
+
+def _deferred(posting: Posting, watch: Watch, now: datetime) -> bytes:
+    """When the citizen's quiet hours end, as JSON; nothing if they are not quiet, and for an emergency (N3)."""
+    quiet = quiet_until(watch.quiet, now) if watch.quiet is not None and not posting.emergency else None
+    return b"" if quiet is None else _encode(quiet.astimezone(UTC))
+
+
+def _frame(now: datetime, trace: Sequence[tuple[str, bytes]]) -> tuple[Text, Text, Text]:
+    """The headers of every record before the id's letters and after them, and the time of making."""
+    made = now.astimezone(UTC).isoformat().encode()
+    after = [("ce_time", made), *trace]
+    head = _varint(len(_FIXED_HEADERS) + 1 + len(after)) + b"".join(_header(*pair) for pair in _FIXED_HEADERS)
+    head += _varint(len("ce_id")) + b"ce_id" + _varint(assembly.ID_LENGTH)
+    pieces = (head, b"".join(_header(*pair) for pair in after), made)
+    return tuple(np.frombuffer(piece, np.uint8) for piece in pieces)  # type: ignore[return-value]
+
+
+def _header(name: str, value: bytes) -> bytes:
+    return _varint(len(name)) + name.encode() + _varint(len(value)) + value
+
+
+def _varint(value: int) -> bytes:
+    out = np.zeros(10, np.uint8)
+    return out[: assembly.put_varint(out, 0, value)].tobytes()

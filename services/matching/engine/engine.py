@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -15,24 +14,18 @@ from numpy.typing import NDArray
 
 from services.matching.engine import kernel
 from services.matching.engine.areas import OUTSIDE, Areas
+from services.matching.engine.fixes import Fixes
+from services.matching.engine.matches import CAUSES, MATCH, NOBODY, joined
 from services.matching.engine.meeting import copy_pairs, find_pair, mark_alerted
 from services.matching.engine.residents import Concerned
-from services.matching.engine.state import CitizenBook, InterestBits, PostingBook, is_muted, to_ms
-from services.matching.engine.tables import ANEW, F64, I32, I64, Pairs, Rows
+from services.matching.engine.state import SHARED_BIT, CitizenBook, InterestBits, PostingBook, is_muted, to_ms
+from services.matching.engine.tables import ANEW, F64, Pairs, Rows
 from shared.contracts import Posting, Watch
-from shared.contracts.alert import Cause, Rule
+from shared.contracts.alert import Cause
 from shared.contracts.posting import veiled
 from shared.geo import District
 
 ROOM = 1 << 14
-FIX = np.dtype(
-    [("citizen", np.int64), ("lat", np.float64), ("lon", np.float64), ("accuracy_m", np.float64),
-     ("observed_ms", np.int64), ("dong", np.int64), ("epoch", np.int32)], align=True,
-)  # fmt: skip
-MATCH = np.dtype(
-    [("citizen", np.int64), ("posting", np.int64), ("metres", np.float64), ("fix", np.int64), ("rule", np.int8)],
-    align=True,
-)
 
 
 @dataclass(frozen=True)
@@ -42,30 +35,6 @@ class Rules:
     max_accuracy_m: float = 200.0
     max_speed_m_s: float = 70.0
     stale_after_s: float = 600.0
-
-
-@dataclass(frozen=True)
-class Fixes:
-    """A batch of fixes as columns, in the order they were taken in; all of one length."""
-
-    citizen_ids: Sequence[str]
-    partitions: Sequence[int]
-    lat: F64
-    lon: F64
-    accuracy_m: F64
-    observed_ms: I64
-    consent_epoch: I32
-
-
-class Match(NamedTuple):
-    """A citizen to be told of a posting. `distance_m` is None unless within a radius; `fix` is the index in the batch, or -1."""
-
-    citizen: int
-    posting: int
-    distance_m: float | None
-    cause: Cause
-    fix: int
-    rule: Rule
 
 
 class Engine:
@@ -80,40 +49,34 @@ class Engine:
         self._areas = Areas(district)
         self._out: Rows = np.zeros(ROOM, MATCH)
 
-    def take(self, fixes: Fixes, now: datetime) -> tuple[list[Match], NDArray[np.int8]]:
+    def take(self, fixes: Fixes, now: datetime) -> tuple[Rows, NDArray[np.int8]]:
         """Apply fixes; returns the matches and each fix's outcome (an index into kernel.OUTCOMES)."""
-        size = len(fixes.citizen_ids)
-        batch, outcome = np.zeros(size, FIX), np.zeros(size, np.int8)
-        batch["citizen"] = np.fromiter(map(self.citizens.row, fixes.citizen_ids, fixes.partitions), np.int64, size)
-        batch["lat"], batch["lon"], batch["accuracy_m"] = fixes.lat, fixes.lon, fixes.accuracy_m
-        batch["observed_ms"], batch["epoch"] = fixes.observed_ms, fixes.consent_epoch
-        batch["dong"] = self._dongs(fixes.lat, fixes.lon)
+        rows, outcome = fixes.rows, np.zeros(len(fixes), np.int8)
+        self.citizens.look_up(fixes)
+        rows["dong"] = self._dongs(rows["lat"], rows["lon"])
         limits = (self.rules.max_accuracy_m, self.rules.max_speed_m_s, self._stale_ms)
 
         def some(done: int) -> tuple[int, int, int]:
             tables = (self.citizens.table.rows, self.postings.table.rows, self.postings.shapes.rows)
             cells, pairs = self.postings.cells, self.pairs
             return kernel.take_fixes(  # type: ignore[no-any-return]
-                done, batch, limits, to_ms(now), *tables, cells.table, cells.pool, pairs.table, pairs.used, pairs.limit, outcome, self._out
+                done, rows, limits, to_ms(now), *tables, cells.table, cells.pool, pairs.table, pairs.used, pairs.limit, outcome, self._out
             )  # fmt: skip
 
-        return self._until_done(size, some, "citizen_moved"), outcome
+        return self._until_done(len(rows), some, "citizen_moved"), outcome
 
-    def put_posting(self, posting: Posting, now: datetime, *, look: bool = True) -> list[Match]:
+    def put_posting(self, posting: Posting, now: datetime, *, look: bool = True) -> Rows:
         """A posting opened, changed or closed. Without `look` (while restoring) nobody is evaluated yet."""
         put = self.postings.put(posting, now)
         if put is None or not look or posting.status == "closed":
-            return []
+            return NOBODY
         row, anew = put
-        matches = [
-            match
-            for nth, shape in enumerate(self.postings.shapes_of(row))
-            for match in self._look_around(row, shape, anew and nth == 0, now)
-        ]
-        addresses = self.postings.addresses.of(row)
-        return matches + self._look_at(self.citizens.residents.concerned_by(row, addresses), now, "posting_changed")
+        shapes = enumerate(self.postings.shapes_of(row))
+        around = [self._look_around(row, shape, anew and nth == 0, now) for nth, shape in shapes]
+        concerned = self.citizens.residents.concerned_by(row, self.postings.addresses.of(row))
+        return joined([*around, self._look_at(concerned, now, "posting_changed")])
 
-    def _look_around(self, row: int, shape: int, anew: bool, now: datetime) -> list[Match]:
+    def _look_around(self, row: int, shape: int, anew: bool, now: datetime) -> Rows:
         size, everybody = self.citizens.table.size, self.citizens.table.rows
         is_area = self.postings.shapes.rows["radius_m"][shape] <= 0
         dongs = (
@@ -131,21 +94,20 @@ class Engine:
 
         return self._until_done(size, some, "posting_changed")
 
-    def put_watch(self, watch: Watch, partition: int, now: datetime, *, look: bool = True) -> list[Match]:
+    def put_watch(self, watch: Watch, partition: int, now: datetime, *, look: bool = True) -> Rows:
         """A citizen's settings or consent changed."""
         row = self.citizens.put(watch, partition, now)
-        return [] if row is None or not look else self._look_everywhere([row], now, "watch_changed")
+        return NOBODY if row is None or not look else self._look_everywhere([row], now, "watch_changed")
 
-    def tick(self, now: datetime) -> list[Match]:
+    def tick(self, now: datetime) -> Rows:
         """Windows that began and circles that grew since the last call."""
         begun = self.citizens.windows_begun(now)
-        matches = self._look_everywhere(begun, now, "window_began") if begun else []
+        matches = [self._look_everywhere(begun, now, "window_began")] if begun else []
         for row in self.postings.widened(now):
-            for shape in self.postings.shapes_of(row):
-                matches += self._look_around(row, shape, False, now)
-        return matches
+            matches += [self._look_around(row, shape, False, now) for shape in self.postings.shapes_of(row)]
+        return joined(matches)
 
-    def look_again(self, rows: Iterable[int], now: datetime, cause: Cause) -> list[Match]:
+    def look_again(self, rows: Iterable[int], now: datetime, cause: Cause) -> Rows:
         """Evaluate citizens where they stand."""
         who = np.fromiter(rows, np.int64)
         everybody = self.citizens.table.rows
@@ -160,20 +122,20 @@ class Engine:
 
         return self._until_done(len(who), some, cause)
 
-    def _look_everywhere(self, rows: Sequence[int], now: datetime, cause: Cause) -> list[Match]:
+    def _look_everywhere(self, rows: Sequence[int], now: datetime, cause: Cause) -> Rows:
         """Evaluate citizens where they stand and where they are at home."""
         residents, addressed = self.citizens.residents, self.postings.addresses
         concerned = (residents.concerning(row, addressed) for row in rows)
-        return self.look_again(rows, now, cause) + [m for pairs in concerned for m in self._look_at(pairs, now, cause)]
+        return joined([self.look_again(rows, now, cause), *(self._look_at(pairs, now, cause) for pairs in concerned)])
 
-    def residents_caught_up(self, partitions: set[int], now: datetime) -> Iterator[list[Match]]:
+    def residents_caught_up(self, partitions: set[int], now: datetime) -> Iterator[Rows]:
         """What the residents of newly given partitions are still to be told of, posting by posting."""
         here = np.isin(self.citizens.table.rows["partition"][: self.citizens.table.size], sorted(partitions))
         for row in self.postings.addresses.rows():
             concerned = self.citizens.residents.concerned_by(row, self.postings.addresses.of(row))
             yield self._look_at(concerned.of_whom(here), now, "caught_up")
 
-    def _look_at(self, pairs: Concerned, now: datetime, cause: Cause) -> list[Match]:
+    def _look_at(self, pairs: Concerned, now: datetime, cause: Cause) -> Rows:
         def some(done: int) -> tuple[int, int, int]:
             return kernel.look_at_residents(  # type: ignore[no-any-return]
                 done, *pairs, to_ms(now), self.citizens.table.rows, self.postings.table.rows, self.pairs.table, self.pairs.used,
@@ -208,39 +170,43 @@ class Engine:
         self._make_room(len(alerted))
         self.pairs.used += mark_alerted(citizens, postings, epochs, self.pairs.table)
 
-    def _until_done(self, size: int, some: Callable[[int], tuple[int, int, int]], cause: Cause) -> list[Match]:
+    def _until_done(self, size: int, some: Callable[[int], tuple[int, int, int]], cause: Cause) -> Rows:
         """Run a kernel until it has gone through all of `size`, making room as often as it asks."""
-        matches: list[Match] = []
+        matches: list[Rows] = []
         done = 0
         while done < size:
             self._make_room(max(ROOM, self.postings.cells.longest))
             done, written, self.pairs.used = some(done)
-            matches += self._matches(self._out[:written], cause)
-        return matches
+            self._out["cause"][:written] = CAUSES.index(cause)
+            matches.append(self._truly_wanted(self._out[:written].copy()))
+        return joined(matches)
 
-    def _matches(self, out: Rows, cause: Cause) -> list[Match]:
-        metres = (None if m < 0 else m for m in out["metres"].tolist())
-        rows = zip(*(out[name].tolist() for name in ("citizen", "posting", "fix", "rule")), metres, strict=True)
-        found = [Match(c, p, m, cause, f, kernel.RULES[r]) for c, p, f, r, m in rows]
-        plain = self._bits.exact and not self.postings.excluding
-        if plain and not self.citizens.table.rows["picky"][out["citizen"]].any():
-            return found
-        return [match for match in found if self._truly_wanted(match)]
+    def _truly_wanted(self, found: Rows) -> Rows:
+        """Without those whom only words can tell to be left out; they count as not told."""
+        citizens, postings = self.citizens.table.rows, self.postings.table.rows
+        who, what = found["citizen"], found["posting"]
+        shared = (citizens["interests"][who] & postings["interests"][what]) >> SHARED_BIT > 0
+        doubtful = citizens["picky"][who] | postings["excluding"][what] | shared
+        keep = ~doubtful
+        for nth in np.flatnonzero(doubtful).tolist():
+            citizen, posting = int(who[nth]), int(what[nth])
+            keep[nth] = self._wants(citizen, posting)
+            if not keep[nth]:
+                slot = find_pair(self.pairs.table, citizen, posting)
+                self.pairs.table["alerted"][slot] = postings["epoch"][posting] - 1
+        return found if keep.all() else found[keep]
 
-    def _truly_wanted(self, match: Match) -> bool:
-        """What the records cannot say: muted senders and postings, who is not to be told, interests without a bit of their own."""
-        watch, posting = self.citizens.watches[match.citizen], self.postings.current[match.posting]
-        if watch is None or posting is None:
+    def _wants(self, citizen: int, row: int) -> bool:
+        """What the records cannot say: muted senders and topics, who is not to be told, interests without a bit of their own."""
+        watch, posting = self.citizens.watches[citizen], self.postings.current[row]
+        if posting is None:
             return False
-        refused = is_muted(watch, posting)
-        if posting.audience.not_for:
-            refused |= veiled(posting.id, watch.citizen_id) in posting.audience.not_for
-        theirs, ours = set(posting.audience.interests), set(watch.interests)
-        if not refused and (not theirs or not ours or theirs & ours):
+        if posting.audience.not_for and veiled(posting.id, self.citizens.ids[citizen]) in posting.audience.not_for:
+            return False
+        if watch is None:  # its columns say it all
             return True
-        slot = find_pair(self.pairs.table, match.citizen, match.posting)
-        self.pairs.table["alerted"][slot] = posting.urgency_epoch - 1
-        return False
+        theirs, ours = posting.audience.interests, watch.interests
+        return not is_muted(watch, posting) and (not theirs or not ours or not set(theirs).isdisjoint(ours))
 
     def _make_room(self, wanted: int) -> None:
         """For `wanted` more pairs, and for as many matches as one cell can give at once."""
@@ -284,8 +250,7 @@ def warm_up(district: District) -> None:
         Watch(citizen_id="-", version=1, consent_epoch=1, located=True, home_dongs=home, changed_at=now), 0, now
     )
     engine.put_posting(posting, now)
-    one = np.zeros(1)
-    engine.take(Fixes(["-"], [0], one, one, one, np.ones(1, np.int64), np.ones(1, np.int32)), now)
+    engine.take(Fixes.of(["-"], [0], [(0.0, 0.0, 0.0, 1, 1, 1)]), now)
     engine.put_posting(posting.model_copy(update={"version": 2, "urgency_epoch": 1}), now)
     engine.look_again([0], now, "watch_changed")
     engine.remember([("-", nowhere, 1)], 0)

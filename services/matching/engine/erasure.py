@@ -6,7 +6,6 @@ fix was taken, and where the others stand is in this worker's memory and in Redi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,6 +16,7 @@ from aiokafka.errors import KafkaError
 from numpy.typing import NDArray
 
 from services.matching.engine import kernel
+from services.matching.engine.fixes import Fixes
 from shared.contracts import Watch
 from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
@@ -41,10 +41,10 @@ class Erasure:
         if now - watch.changed_at < LATELY:
             self._until[TopicPartition(LOCATIONS.name, partition)] = None
 
-    def refused(self, partitions: Sequence[int], outcome: NDArray[np.int8]) -> None:
+    def refused(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
         """Fixes that came in after all, taken in under a consent that is over."""
-        for nth in np.flatnonzero(outcome == kernel.REFUSED).tolist():
-            self._until[TopicPartition(LOCATIONS.name, partitions[nth])] = None
+        for partition in np.unique(fixes.rows["partition"][outcome == kernel.REFUSED]).tolist():
+            self._until[TopicPartition(LOCATIONS.name, partition)] = None
 
     async def covered(self) -> dict[TopicPartition, int]:
         """Of each partition in question the offset up to which this worker has taken and committed its fixes."""

@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from services.matching.engine.compiled import compiled
+from services.matching.engine.matches import IN_DONG, WITHIN_RADIUS
 from services.matching.engine.meeting import find_pair, meet, meet_resident, wants
 from services.matching.engine.tables import ANEW, LONG_AGO
 from services.matching.engine.zones import (
@@ -24,12 +25,9 @@ from services.matching.engine.zones import (
     haversine_m,
     zone_of,
 )  # fmt: skip
-from shared.contracts.alert import Rule
 
 ACCEPTED, REFUSED, INACCURATE, LATE, IMPLAUSIBLE = 0, 1, 2, 3, 4
 OUTCOMES = ("accepted", "refused", "inaccurate", "late", "implausible")
-WITHIN_RADIUS, IN_DONG, HOME_DONG, FOLLOWING = 0, 1, 2, 3
-RULES: tuple[Rule, ...] = ("within_radius", "in_dong", "home_dong", "following")
 NOWHERE = (np.nan, np.nan, 1.0, np.int64(-1))
 
 

@@ -75,8 +75,8 @@ async def fixes_before(kafka_url: str, partition: int, offset: int) -> dict[str,
 
 def _keep_newest(found: dict[str, StoredFix], records: list[ConsumerRecord]) -> None:
     fixes = decode(records).fixes
-    columns = (fixes.lat, fixes.lon, fixes.accuracy_m, fixes.observed_ms, fixes.consent_epoch)
-    for citizen_id, *numbers in zip(fixes.citizen_ids, *(column.tolist() for column in columns), strict=True):
+    names = ("lat", "lon", "accuracy_m", "observed_ms", "epoch")
+    for citizen_id, *numbers in zip(fixes.citizen_ids, *(fixes.rows[name].tolist() for name in names), strict=True):
         fix = StoredFix(*numbers)
         if citizen_id not in found or found[citizen_id].observed_ms < fix.observed_ms:
             found[citizen_id] = fix

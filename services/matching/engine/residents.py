@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.kernel import FOLLOWING, HOME_DONG
+from services.matching.engine.matches import FOLLOWING, HOME_DONG
 from services.matching.engine.tables import I64, Table
 from shared.contracts import Posting, Watch
 from shared.geo import District

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import numpy as np
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -19,10 +20,12 @@ from aiokafka.errors import CommitFailedError, IllegalStateError
 
 from services.matching.alerts.publisher import AlertPublisher
 from services.matching.engine import kernel, replay
-from services.matching.engine.engine import Engine, Match, Rules
+from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.erasure import Erasure
+from services.matching.engine.matches import NOBODY, joined
 from services.matching.engine.shares import Shares
 from services.matching.engine.state import to_ms
+from services.matching.engine.tables import Rows
 from services.matching.index import store
 from services.matching.index.store import StoredFix
 from services.matching.positions.wire import decode
@@ -39,6 +42,7 @@ from shared.messaging.consumer import Halted
 from shared.messaging.envelope import BadRecordError, open_envelope
 from shared.messaging.partitions import partition_of
 from shared.messaging.progress import Progress
+from shared.messaging.record_batches import BatchConsumer, Item, next_offset, opened, to_be_traced
 
 log = structlog.get_logger()
 
@@ -168,37 +172,35 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take_fixes(self) -> None:
         committed_at = time.monotonic()
+        batches = BatchConsumer(self._fixes)
         while not self._stopping.is_set():
-            batch = await self._fixes.getmany(timeout_ms=POLL_MS)
+            taken = await batches.take(self._settings.batch_fixes, POLL_MS / 1000)
             async with self._busy:
                 if self._arriving:
                     arriving, self._arriving = self._arriving, set()
                     await self._restore_citizens(arriving)
-                owned = {tp: records for tp, records in batch.items() if tp.partition in self._owned}
+                owned = {tp: items for tp, items in taken.items() if tp.partition in self._owned}
                 if owned:
-                    records = [record for records in owned.values() for record in records]
-                    with tracing.consuming_records(LOCATIONS.name, GROUP, records):
-                        await self._apply(records)
-                    self._uncommitted |= {tp: records[-1].offset + 1 for tp, records in owned.items()}
+                    items = [item for items in owned.values() for item in items]
+                    with tracing.consuming_records(LOCATIONS.name, GROUP, to_be_traced(items)):
+                        await self._apply(items)
+                    self._uncommitted |= {tp: next_offset(items[-1]) for tp, items in owned.items()}
                 if self._uncommitted and time.monotonic() - committed_at > COMMIT_EVERY_S:
                     await self._commit()
                     committed_at = time.monotonic()
             self._progress.seen(self._fixes)
 
-    async def _apply(self, records: list[ConsumerRecord]) -> None:
+    async def _apply(self, taken: list[Item]) -> None:
         """One batch: alerts acknowledged before anything is remembered. A position kept in Redis ahead of its alerts
         would, after a crash, make the fixes late that are read again for them.
         """
-        decoded = decode(records)
-        for record, reason in decoded.bad:
-            await self._give_up(record, reason)
-        now = self._clock()
-        matches, outcome = self._engine.take(decoded.fixes, now)
-        for code, name in enumerate(kernel.OUTCOMES):
-            if count := int((outcome == code).sum()):
-                telemetry.FIXES.labels(name).inc(count)
-        self._erasure.refused(decoded.fixes.partitions, outcome)
-        await self._alerts.publish(matches, decoded.received_at)
+        decoded = decode(taken)
+        await self._give_up(taken, decoded.bad)
+        matches, outcome = self._engine.take(decoded.fixes, self._clock())
+        for name, count in zip(kernel.OUTCOMES, np.bincount(outcome, minlength=len(kernel.OUTCOMES)), strict=True):
+            telemetry.FIXES.labels(name).inc(int(count))
+        self._erasure.refused(decoded.fixes, outcome)
+        await self._alerts.publish(matches, decoded.fixes.rows["received_us"])
         self._shares.moved(decoded.fixes, outcome)
 
     async def _take_state(self) -> None:
@@ -210,17 +212,17 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 with tracing.consuming_records(records[0].topic, GROUP, records):
                     await self._alerts.publish(self._applied(records))
 
-    def _applied(self, records: list[ConsumerRecord]) -> list[Match]:
-        matches: list[Match] = []
+    def _applied(self, records: list[ConsumerRecord]) -> Rows:
+        matches: list[Rows] = []
         for record in records:
             event = _opened(record)
             if event is None:
                 log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
                 continue
-            matches += self._engine_put(event, record.partition, self._clock())
-        return matches
+            matches.append(self._engine_put(event, record.partition, self._clock()))
+        return joined(matches)
 
-    def _engine_put(self, event: Event, partition: int, now: datetime, *, look: bool = True) -> list[Match]:
+    def _engine_put(self, event: Event, partition: int, now: datetime, *, look: bool = True) -> Rows:
         if isinstance(event, Posting):
             self._shares.posting(partition, event)
             if event.status == "closed":
@@ -231,7 +233,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._shares.withdrawn(partition, event.citizen_id)
                 self._erasure.withdrawn(event, partition, now)
             return self._engine.put_watch(event, partition, now, look=look)
-        return []
+        return NOBODY
 
     async def _keep_time(self) -> None:
         """Windows that begin, circles that grow and postings that expire by themselves."""
@@ -247,7 +249,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         """Write what changed to Redis at once; look every so often whether it is all still there."""
         while not self._stopping.is_set():
             covered = await self._erasure.covered()
-            await self._shares.write(self._owned, to_ms(self._clock()), self._engine)
+            await self._shares.write(self._owned, to_ms(self._clock()), self._engine, self._busy)
             await self._erasure.erase(covered)
             telemetry.INDEX_SIZE.labels("postings").set(self._engine.postings.table.size)
             telemetry.INDEX_SIZE.labels("cells").set(self._engine.postings.cells.size)
@@ -255,12 +257,17 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             telemetry.INDEX_SIZE.labels("pairs").set(self._engine.pairs.used)
             await self._shares.changed(self._settings.index_check_s)
 
-    async def _give_up(self, record: ConsumerRecord, reason: str) -> None:
-        if not self._limit.allows():
-            raise Halted(f"too many bad fixes; last: {reason}")
-        error = BadRecordError(reason)
-        await dead_letters.send(self._producer, record, group=GROUP, error=error, attempts=1, now=self._clock())
-        telemetry.DEAD_LETTERED.labels(GROUP, record.topic).inc()
+    async def _give_up(self, taken: list[Item], bad: Sequence[tuple[int, int, str]]) -> None:
+        reasons = {(partition, offset): reason for partition, offset, reason in bad}
+        for record in opened(taken) if bad else ():
+            reason = reasons.get((record.partition, record.offset))
+            if reason is None:
+                continue
+            if not self._limit.allows():
+                raise Halted(f"too many bad fixes; last: {reason}")
+            error = BadRecordError(reason)
+            await dead_letters.send(self._producer, record, group=GROUP, error=error, attempts=1, now=self._clock())
+            telemetry.DEAD_LETTERED.labels(GROUP, record.topic).inc()
 
     async def _commit(self) -> None:
         """Offsets last. A partition lost meanwhile is its new owner's, whose repeats have the same alert ids."""

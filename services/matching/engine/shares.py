@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import structlog
@@ -16,10 +17,13 @@ from numpy.typing import NDArray
 from redis.asyncio import Redis
 
 from services.matching.engine import kernel
-from services.matching.engine.engine import Engine, Fixes
+from services.matching.engine.engine import Engine
+from services.matching.engine.fixes import FIX, Fixes
+from services.matching.engine.names import Names
+from services.matching.engine.tables import Rows
 from services.matching.index import store
 from services.matching.index.domain import indexed
-from services.matching.index.store import SLOT_MS, StoredFix
+from services.matching.index.store import SLOT_MS
 from shared import telemetry
 from shared.contracts import Posting
 from shared.geo import District
@@ -27,6 +31,7 @@ from shared.geo import District
 log = structlog.get_logger()
 
 GATHER_S = 0.03
+KEPT = ["citizen", "lat", "lon", "accuracy_m", "observed_ms", "partition", "epoch"]
 
 
 class Shares:
@@ -41,7 +46,7 @@ class Shares:
         self._postings: dict[int, dict[str, Posting]] = {}
         self._dirty: dict[int, dict[str, Posting]] = {}
         self._written: dict[str, tuple[str, ...]] = {}
-        self._moved: dict[tuple[int, int], dict[str, bytes]] = {}
+        self._moved: list[Rows] = []
         self._withdrawn: list[tuple[int, str]] = []
         self._doubtful: set[int] = set()
         self._wake = asyncio.Event()
@@ -66,13 +71,8 @@ class Shares:
         self._wake.set()
 
     def moved(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
-        """Note the batch's accepted fixes; a citizen's later fix takes the place of the earlier."""
-        lat, lon, accuracy = fixes.lat.tolist(), fixes.lon.tolist(), fixes.accuracy_m.tolist()
-        observed, epoch, partitions = fixes.observed_ms.tolist(), fixes.consent_epoch.tolist(), fixes.partitions
-        for i in np.flatnonzero(outcome == kernel.ACCEPTED).tolist():
-            slot = self._moved.setdefault((partitions[i], observed[i] // SLOT_MS), {})
-            slot[fixes.citizen_ids[i]] = store.FIX.pack(lat[i], lon[i], accuracy[i], observed[i], epoch[i])
-        self._wake.set()
+        """Note the batch's accepted fixes. They are not hurried: until they are written, the log of fixes has them."""
+        self._moved.append(fixes.rows[KEPT][outcome == kernel.ACCEPTED])
 
     def withdrawn(self, partition: int, citizen_id: str) -> None:
         """Note that a citizen's positions must go."""
@@ -83,7 +83,7 @@ class Shares:
         """Another worker writes this share from now on."""
         self._dirty.pop(partition, None)
         self._doubtful.discard(partition)
-        self._moved = {key: slot for key, slot in self._moved.items() if key[0] != partition}
+        self._moved = [rows[rows["partition"] != partition] for rows in self._moved]
 
     async def changed(self, at_most_s: float) -> None:
         """Wait for something to write, but not for longer than the time between two looks at Redis."""
@@ -92,19 +92,21 @@ class Shares:
             await asyncio.wait_for(self._wake.wait(), at_most_s)
         self._wake.clear()
 
-    async def write(self, owned: set[int], now_ms: int, engine: Engine) -> None:
-        """Write what changed; rebuild the shares that Redis lost, or may have missed something of."""
-        moved, self._moved = self._moved, {}
+    async def write(self, owned: set[int], now_ms: int, engine: Engine, settled: asyncio.Lock) -> None:
+        """Write what changed; rebuild the shares that Redis lost, or may have missed something of.
+
+        Who holds `settled` sees no position whose alerts are still on their way.
+        """
+        moved, self._moved = self._moved, []
         withdrawn, self._withdrawn = self._withdrawn, []
         try:
-            if moved:
-                await store.put_fixes(self._redis, moved, self._ttl_s)
+            await self._put_moved(moved, engine.citizens.ids)
             while withdrawn:
                 await store.forget_citizen(self._redis, *withdrawn[-1], now_ms)
                 withdrawn.pop()
             missing = await store.shares_missing(self._redis, owned)
             for partition in self._doubtful.intersection(owned).union(missing):
-                await self._rebuild(partition, now_ms, engine)
+                await self._rebuild(partition, now_ms, engine, settled)
                 self._doubtful.discard(partition)
             for partition in owned & self._dirty.keys():
                 await self._put(self._dirty[partition])
@@ -114,14 +116,16 @@ class Shares:
                 log.warning("redis_away", error=type(error).__name__)
             self._doubtful |= owned
 
-    async def _rebuild(self, partition: int, now_ms: int, engine: Engine) -> None:
+    async def _rebuild(self, partition: int, now_ms: int, engine: Engine, settled: asyncio.Lock) -> None:
         started = time.monotonic()
         postings = dict(self._postings.get(partition, {}))
         await self._put({**self._dirty.get(partition, {}), **postings})
-        positions = await self._put_positions(partition, now_ms, engine)
+        async with settled:
+            positions = self._positions(partition, now_ms, engine)
+        await self._put_moved([positions], engine.citizens.ids)
         await store.mark_whole(self._redis, partition)
         telemetry.INDEX_REBUILDS.labels("missing").inc()
-        log.info("index_rebuilt", partition=partition, postings=len(postings), positions=positions,
+        log.info("index_rebuilt", partition=partition, postings=len(postings), positions=len(positions),
                  seconds=round(time.monotonic() - started, 2))  # fmt: skip
 
     async def _put(self, postings: dict[str, Posting]) -> None:
@@ -144,15 +148,34 @@ class Shares:
                 if posting.status == "closed":
                     self._written.pop(id_, None)
 
-    async def _put_positions(self, partition: int, now_ms: int, engine: Engine) -> int:
+    def _positions(self, partition: int, now_ms: int, engine: Engine) -> Rows:
         """Those that may still match; an older one must not come back."""
         rows = engine.citizens.table.rows[: engine.citizens.table.size]
         young = rows["observed_ms"] >= now_ms - int(self._ttl_s * 1000)
         here = np.flatnonzero((rows["partition"] == partition) & ~np.isnan(rows["lat"]) & young)
-        slots: dict[tuple[int, int], dict[str, bytes]] = {}
-        for row in here.tolist():
-            at = rows[row]
-            fix = StoredFix(*(at[name].item() for name in ("lat", "lon", "accuracy_m", "observed_ms", "fix_epoch")))
-            slots.setdefault((partition, fix.observed_ms // SLOT_MS), {})[engine.citizens.ids[row]] = fix.pack()
-        await store.put_fixes(self._redis, slots, self._ttl_s)
-        return len(here)
+        kept = np.zeros(len(here), FIX)[KEPT]
+        kept["citizen"], kept["epoch"] = here, rows["fix_epoch"][here]
+        for name in ("lat", "lon", "accuracy_m", "observed_ms", "partition"):
+            kept[name] = rows[name][here]
+        return kept
+
+    async def _put_moved(self, moved: Sequence[Rows], names: Names) -> None:
+        """Of each citizen the last fix, in the slot of its time."""
+        rows = np.concatenate(moved) if moved else np.zeros(0, FIX)[KEPT]
+        _, last = np.unique(rows["citizen"][::-1], return_index=True)
+        rows = rows[len(rows) - 1 - last]
+        slots = rows["observed_ms"] // SLOT_MS
+        for partition, slot in {*zip(rows["partition"].tolist(), slots.tolist(), strict=True)}:
+            some = rows[(rows["partition"] == partition) & (slots == slot)]
+            fixes = dict(zip([names.raw(row) for row in some["citizen"].tolist()], _packed(some), strict=True))
+            await store.put_fixes(self._redis, {(partition, slot): fixes}, self._ttl_s)
+
+
+def _packed(rows: Rows) -> list[bytes]:
+    """Each as StoredFix.pack would have it."""
+    packed = np.zeros(len(rows), list(store.FIX_FIELDS))
+    for name in ("lat", "lon", "accuracy_m", "observed_ms"):
+        packed[name] = rows[name]
+    packed["consent_epoch"] = rows["epoch"]
+    whole, size = packed.tobytes(), packed.itemsize
+    return [whole[at : at + size] for at in range(0, len(whole), size)]

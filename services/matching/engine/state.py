@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 import math
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
 
+from services.matching.engine.fixes import Fixes
+from services.matching.engine.names import Names
 from services.matching.engine.residents import Addresses, Residents, indices_of
 from services.matching.engine.tables import (
     ALWAYS_MS,
@@ -31,21 +33,22 @@ from shared.geo import District, covering_circle
 KIND_BITS = {"job": 1, "space": 2, "notice": 4}
 SHARED_BIT = 62
 ANY_RADIUS_M = 1e9
+START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
+def to_us(at: datetime) -> int:
+    return (at - START) // timedelta(microseconds=1)
+
+
 class InterestBits:
-    """A bit for each interest; from the 63rd on they share the last, and `exact` says that sets must be compared too."""
+    """A bit for each interest; from the 63rd on they share the last, and sets must be compared too."""
 
     def __init__(self) -> None:
         self._bit: dict[str, int] = {}
-
-    @property
-    def exact(self) -> bool:
-        return len(self._bit) <= SHARED_BIT
 
     def mask(self, interests: tuple[str, ...]) -> int:
         result = 0
@@ -55,41 +58,51 @@ class InterestBits:
 
 
 class CitizenBook:
-    """Citizens by id, their watches, and the moments at which a window of theirs begins or ends."""
+    """Citizens by id, their watches, and the moments at which a window of theirs begins or ends.
+
+    A watch is kept as an object only where it holds words; columns say all of the others.
+    """
 
     def __init__(self, bits: InterestBits, district: District) -> None:
         self.table = Table(CITIZEN, NEW_CITIZEN)
         self.residents = Residents(self.table, district)
-        self.ids: list[str] = []
+        self.ids = Names()
         self.watches: list[Watch | None] = []
-        self._rows: dict[str, int] = {}
         self._bits = bits
         self._timers: list[tuple[int, int, int]] = []
 
     def row(self, citizen_id: str, partition: int) -> int:
         """The citizen's row, made if new. `partition` is that of locations.v1, by which workers share citizens."""
-        row = self._rows.get(citizen_id)
-        if row is None:
+        row = self.ids.row(citizen_id)
+        if row < 0:
             row = self.table.add()
-            self._rows[citizen_id] = row
-            self.ids.append(citizen_id)
+            self.ids.add(citizen_id)
             self.watches.append(None)
             self.table.rows["partition"][row] = partition
         return row
 
+    def look_up(self, fixes: Fixes) -> None:
+        """Fill in the citizen of each fix; who is new gets a row."""
+        for nth in self.ids.rows_of(fixes.text, fixes.rows):
+            fix = fixes.rows[nth]
+            name = fixes.text[fix["id_at"] :][: fix["id_length"]].tobytes().decode()
+            fix["citizen"] = self.row(name, int(fix["partition"]))
+
     def put(self, watch: Watch, partition: int, now: datetime) -> int | None:
         """Take over a citizen's settings; None if they are older than those known."""
         row, columns = self.row(watch.citizen_id, partition), self.table.rows
-        known = self.watches[row]
-        if known is not None and known.version >= watch.version:
+        if columns["version"][row] >= watch.version:
             return None
-        self.watches[row] = watch
+        wordy = bool(watch.interests or watch.quiet or has_windows(watch))
+        picky = bool(watch.muted_channels or watch.muted_postings or watch.muted_topics)
+        self.watches[row] = watch if wordy or picky else None
+        columns["version"][row], columns["changed_us"][row] = watch.version, to_us(watch.changed_at)
+        columns["wordy"][row], columns["picky"][row] = wordy, picky
         before = self._what_is_wanted(row)
         columns["kinds"][row] = 0 if watch.paused else sum(KIND_BITS[kind] for kind in watch.kinds)
         columns["interests"][row] = self._bits.mask(watch.interests)
         columns["radius_m"][row] = watch.radius_m or ANY_RADIUS_M
         columns["birth_year"][row] = watch.birth_year or 0
-        columns["picky"][row] = bool(watch.muted_channels or watch.muted_postings or watch.muted_topics)
         columns["consent_epoch"][row] = watch.consent_epoch
         columns["located"][row] = watch.located
         if self._what_is_wanted(row) != before:
@@ -145,7 +158,7 @@ class CitizenBook:
         for row in np.flatnonzero(self.table.rows["partition"][: self.table.size] == partition):
             self.forget_position(int(row))
             self.residents.drop(int(row))
-            self.table.rows["kinds"][row] = 0
+            self.table.rows["kinds"][row] = self.table.rows["version"][row] = 0
             self.watches[row] = None
 
 
@@ -173,7 +186,6 @@ class PostingBook:
         self.cells = Cells()
         self.current: list[Posting | None] = []
         self.areas = 0
-        self.excluding: set[int] = set()
         self._rows: dict[UUID, int] = {}
         self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
         self._steps: list[tuple[int, int, int]] = []
@@ -198,7 +210,8 @@ class PostingBook:
         anew = known is not None and (_over(known, now) or _whom_and_where(known) != _whom_and_where(posting))
         self.current[row] = posting
         self.addresses.put(row, posting)
-        (self.excluding.add if posting.audience.not_for else self.excluding.discard)(row)
+        columns["version"][row], columns["changed_us"][row] = posting.version, to_us(posting.changed_at)
+        columns["excluding"][row], columns["widens"][row] = bool(posting.audience.not_for), posting.widens is not None
         columns["open"][row] = posting.status == "open"
         columns["kind"][row] = KIND_BITS[posting.kind]
         columns["epoch"][row] = posting.urgency_epoch

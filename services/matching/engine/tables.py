@@ -33,6 +33,8 @@ CITIZEN = np.dtype(
         ("free_from_ms", np.int64),  # NEVER_MS: named no window, so always free
         ("free_until_ms", np.int64),
         ("radius_m", np.float64),
+        ("version", np.int64),  # of the watch; 0: none is known
+        ("changed_us", np.int64),  # when it was made
         ("consent_epoch", np.int32),
         ("fix_epoch", np.int32),  # the consent under which the position was taken; it acts under no other (M9)
         ("fix_count", np.int32),  # accepted fixes; presence in a circle is told by it (see PAIR)
@@ -41,11 +43,34 @@ CITIZEN = np.dtype(
         ("dong", np.int32),  # index of the 행정동 stood in, -1 if none or not asked
         ("kinds", np.int8),
         ("located", np.bool_),
-        ("picky", np.bool_),
+        ("picky", np.bool_),  # has muted something
+        ("wordy", np.bool_),  # an alert may have to say more of the watch than its version and radius
     ],
     align=True,
 )
-NEW_CITIZEN = (np.nan, np.nan, NEVER_MS, 0, 0, 0, NEVER_MS, ALWAYS_MS, 700, 0, 0, 0, 0, -1, -1, 0, False, False)
+NEW_CITIZEN = (
+    np.nan,
+    np.nan,
+    NEVER_MS,
+    0,
+    0,
+    0,
+    NEVER_MS,
+    ALWAYS_MS,
+    700,
+    0,
+    0,
+    0,
+    0,
+    0,
+    0,
+    -1,
+    -1,
+    0,
+    False,
+    False,
+    False,
+)
 
 POSTING = np.dtype(
     [
@@ -53,15 +78,19 @@ POSTING = np.dtype(
         ("starts_ms", np.int64),
         ("ends_ms", np.int64),
         ("expires_ms", np.int64),
+        ("version", np.int64),
+        ("changed_us", np.int64),
         ("epoch", np.int32),
         ("min_age", np.int32),
         ("starts_year", np.int32),
         ("kind", np.int8),
         ("open", np.bool_),
+        ("excluding", np.bool_),  # names some who are not to be told
+        ("widens", np.bool_),
     ],
     align=True,
 )
-NEW_POSTING = (0, NEVER_MS, ALWAYS_MS, NEVER_MS, 0, 0, 0, 0, False)
+NEW_POSTING = (0, NEVER_MS, ALWAYS_MS, NEVER_MS, 0, 0, 0, 0, 0, 0, False, False, False)
 
 SHAPE = np.dtype(
     [

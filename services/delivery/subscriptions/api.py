@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -29,6 +29,9 @@ from shared.web.problems import not_found
 
 router = APIRouter(tags=["받는 곳 subscriptions"])
 writes = [limited()]
+PAGES: dict[int | str, dict[str, Any]] = {
+    404: {"description": "쓸 수 없는 링크 / no such link", "content": {"text/html": {}}}
+}
 Token = Annotated[str, Query(alias="t", max_length=LONGEST_LINK, description="from the link, as it is")]
 
 CONFIRM = ("이메일 주소 확인", "아래 단추를 누르면 이 주소로 당근 광산의 소식을 받습니다.",
@@ -105,13 +108,20 @@ async def put_preferences(body: PreferenceBody, citizen: Citizen, parts: UseDeli
     return PreferenceView.of(wanted)
 
 
-@router.get("/mail-confirmation", response_class=HTMLResponse, summary="주소 확인 화면 Asks for one press of a button")
+@router.get(
+    "/mail-confirmation",
+    response_class=HTMLResponse,
+    responses=PAGES,
+    summary="주소 확인 화면 Asks for one press of a button",
+)
 async def ask_confirmation(t: Token) -> HTMLResponse:
     """Does nothing: scanners of mail follow links."""
     return page(CONFIRM[0], [CONFIRM[1:]], button="확인 Confirm")
 
 
-@router.post("/mail-confirmation", response_class=HTMLResponse, summary="주소 확인 Confirms the address")
+@router.post(
+    "/mail-confirmation", response_class=HTMLResponse, responses=PAGES, summary="주소 확인 Confirms the address"
+)
 async def confirm_mail(t: Token, parts: UseDelivery) -> HTMLResponse:
     async with parts.database.transaction() as tx:
         good = await store.confirm(tx, t, parts.clock())
@@ -120,7 +130,12 @@ async def confirm_mail(t: Token, parts: UseDelivery) -> HTMLResponse:
     return page("확인했습니다", [("이제 이 주소로 소식을 보내드립니다.", "Messages now come to this address.")])
 
 
-@router.get("/unsubscribe", response_class=HTMLResponse, summary="이메일 끄기 화면 Asks for one press of a button")
+@router.get(
+    "/unsubscribe",
+    response_class=HTMLResponse,
+    responses=PAGES,
+    summary="이메일 끄기 화면 Asks for one press of a button",
+)
 async def ask_unsubscribe(t: Token, parts: UseDelivery) -> HTMLResponse:
     """Does nothing: scanners of mail follow links."""
     wanted = verify(parts.settings.unsubscribe_key, t)
@@ -129,7 +144,9 @@ async def ask_unsubscribe(t: Token, parts: UseDelivery) -> HTMLResponse:
     return page(STOP[0], [STOP[1:]], button="그만 받기 Unsubscribe")
 
 
-@router.post("/unsubscribe", response_class=HTMLResponse, summary="이메일 끄기 No more mail (RFC 8058)")
+@router.post(
+    "/unsubscribe", response_class=HTMLResponse, responses=PAGES, summary="이메일 끄기 No more mail (RFC 8058)"
+)
 async def unsubscribe_mail(t: Token, parts: UseDelivery) -> HTMLResponse:
     """Without signing in, at once; also what a mail programme's own button sends."""
     wanted = verify(parts.settings.unsubscribe_key, t)

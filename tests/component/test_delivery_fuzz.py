@@ -1,0 +1,73 @@
+"""Every route of delivery, fuzzed from its own OpenAPI: no 5xx, nothing that its schema does not say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from services.delivery.app import ROUTERS, build
+from services.delivery.settings import Settings
+from tests.component.test_jobs_fuzz import CHECKS, EXAMPLES, Served, Target
+from tests.conftest import SettingsFor
+from tests.databases import Databases
+from tests.delivery import Device, push_service
+from tests.issuer import Issuer, token
+from tests.publishers import NOBODY_LISTENS
+
+pytestmark = pytest.mark.component
+
+OPERATIONS = sorted(
+    (method, str(getattr(route, "path", "")))
+    for router in ROUTERS
+    for route in router.routes
+    for method in sorted(getattr(route, "methods", ()))
+)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def target(databases: Databases, issuer: Issuer, settings_for: SettingsFor) -> AsyncIterator[Target]:
+    await databases.migrated("delivery")
+    settings = settings_for(
+        Settings, kafka_url=NOBODY_LISTENS, smtp_host="127.0.0.1", smtp_port=1, smtp_tls="none", delivery_tick_s=3_600,
+        delivery_requests_per_minute=1_000_000, mail_confirmations_per_hour=1_000_000,
+    )  # fmt: skip
+    served = Served(build(settings))
+    url = await served.start()
+    everyone = token(issuer, "citizen:하늘")
+    made = await asyncio.to_thread(Target, url, {"Authorization": f"Bearer {everyone}"})
+    async with push_service() as peer:
+        body = Device(peer).subscription() | {"endpoint": "https://push.example.com/x"}
+    device = await asyncio.to_thread(made.post, "/subscriptions/push", body)
+    made.known = {"target_id": device["id"]}
+    yield made
+    await served.stop()
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=lambda part: part)
+def test_nothing_that_is_sent_breaks_it(target: Target, method: str, path: str) -> None:
+    operation = target.schema[path][method]
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(), really=st.booleans())
+    def sends(case: Any, really: bool) -> None:
+        if really:
+            case.path_parameters = {**(case.path_parameters or {}), **{
+                name: id_ for name, id_ in target.known.items() if name in (case.path_parameters or {})
+            }}  # fmt: skip
+        case.call_and_validate(base_url=target.url, headers=target.headers, checks=CHECKS)
+
+    sends()
+
+
+def test_every_route_is_fuzzed(target: Target) -> None:
+    described = {(method.upper(), path) for path, item in target.schema.raw_schema["paths"].items() for method in item}
+    assert described == set(OPERATIONS)

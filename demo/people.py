@@ -15,18 +15,20 @@ from demo.truth import Citizen
 KINDS = ("job", "space", "notice")
 RADII_M = (300, 500, 700, 1_000, 1_500)
 ACCURACY_M = (5.0, 35.0)
+# A demonstration at night is one all the same: these citizens have no quiet hours.
+AWAKE = {"quiet": {"starts": "00:00", "ends": "00:00"}}
 
 
 @dataclass(frozen=True)
 class Person:
-    """A citizen who exists for this run only. `watch` is what they send to PUT /watch; None leaves the defaults."""
+    """A citizen who exists for this run only. `watch` is what they send to PUT /watch."""
 
     label: str
     name: str
     way: Slice
     accuracy_m: tuple[float, ...]
     wants: Citizen
-    watch: dict[str, Any] | None
+    watch: dict[str, Any]
 
     @property
     def who(self) -> str:
@@ -42,9 +44,9 @@ def sample(ways: list[Slice], run: str, seed: int, now: datetime) -> list[Person
 
 def _person(number: int, way: Slice, run: str, digits: int, chance: random.Random, now: datetime) -> Person:
     accuracy = tuple(round(chance.uniform(*ACCURACY_M), 1) for _ in way.second)
-    watch = _settings(chance, now) if chance.random() < 1 / 3 else None
+    settings = _settings(chance, now) if chance.random() < 1 / 3 else {}
     padded = f"{number:0{digits}d}"
-    return Person(f"시민 {padded}", f"demo-{run}-{padded}", way, accuracy, _as_citizen(watch or {}), watch)
+    return Person(f"시민 {padded}", f"demo-{run}-{padded}", way, accuracy, _as_citizen(settings), settings | AWAKE)
 
 
 def _settings(chance: random.Random, now: datetime) -> dict[str, Any]:

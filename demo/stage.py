@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from demo.client import Api
 from demo.offers import OFFICER, Offer
-from demo.people import Person
+from demo.people import AWAKE, Person
 from demo.tally import Opened, Tally, each
 from deploy.local.errors import LocalError
 from shared.contracts.watch import WATCHES
@@ -63,8 +63,7 @@ class Stage:
 
     async def _welcome_one(self, person: Person) -> None:
         await self._consent(person.who)
-        if person.watch is not None:
-            await self._api.call("PUT", "/api/matching/watch", person.who, person.watch)
+        await self._api.call("PUT", "/api/matching/watch", person.who, person.watch)
 
     async def _consent(self, who: str) -> None:
         self._consenting.append(who)
@@ -83,7 +82,7 @@ class Stage:
 
         async def stand(who: str) -> None:
             await self._consent(who)
-            old_enough = {"birth_year": 1940}
+            old_enough = {"birth_year": 1940, **AWAKE}
             await self._api.call("PUT", "/api/matching/watch", who, old_enough)
             await self._until_told(who, target)
 

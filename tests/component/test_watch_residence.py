@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 
+from services.matching.alerts.handlers import on_alerts
+from services.matching.alerts.store import release_due
+from services.matching.digests.domain import Budget
 from services.matching.settings import Settings
 from services.matching.watches.handlers import on_follows
 from shared.contracts import Follows, Watch
+from shared.contracts.watch import QuietHours
 from shared.geo import district
 from shared.messaging.consumer import Unit
 from tests.conftest import SettingsFor
@@ -21,7 +25,7 @@ from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
 from tests.publishers import broken_rules
-from tests.samples import NOW, posting
+from tests.samples import NOW, alert, posting
 
 pytestmark = pytest.mark.component
 
@@ -127,3 +131,69 @@ async def test_an_emergency_is_not_deferred_whatever_the_alert_says(desk: Matchi
         made = await desk.tell(citizen, about, emergency=emergency, deferred_until=desk.now + timedelta(hours=3))
         found = [(i["state"], i["emergency"]) for i in await desk.inbox(citizen) if i["id"] == str(made.id)]
         assert found == states
+
+
+QUIET = QuietHours(starts=time(21), ends=time(8))
+
+
+async def told_at(desk: MatchingDesk, citizen: str, when: str, **about: Any) -> tuple[str, datetime | None]:
+    """State and due time of an alert that reaches the inbox at that moment."""
+    now = datetime.fromisoformat(when)
+    made = posting(expires_at=now + timedelta(days=1), starts_at=None, ends_at=None, **about)
+    await desk.posted(made)
+    told = alert(citizen, made, emergency=made.emergency, made_at=now, caused_at=now)
+    async with desk.database.transaction() as tx:
+        await on_alerts([told], Unit(tx, now), Budget(99, 5), QUIET)
+    (row,) = await desk.rows("SELECT state, due_at FROM inbox_item WHERE id = :id", id=told.id)
+    return row.state, row.due_at
+
+
+@pytest.mark.parametrize(
+    ("when", "until"),
+    [
+        ("2026-11-30T20:59:59.999999+09:00", None),
+        ("2026-11-30T21:00:00+09:00", "2026-12-01T08:00:00+09:00"),  # the month turns meanwhile
+        ("2026-12-31T23:59:59+09:00", "2027-01-01T08:00:00+09:00"),
+        ("2027-01-01T00:00:00+09:00", "2027-01-01T08:00:00+09:00"),
+        ("2026-02-28T21:00:00+09:00", "2026-03-01T08:00:00+09:00"),
+        ("2026-11-30T07:59:59+09:00", "2026-11-30T08:00:00+09:00"),
+        ("2026-11-30T08:00:00+09:00", None),
+    ],
+)
+async def test_notices_wait_from_nine_to_eight_for_who_named_no_hours(
+    desk: MatchingDesk, when: str, until: str | None
+) -> None:
+    citizen = somebody()
+    await desk.consents(citizen)
+    wanted = ("open", None) if until is None else ("deferred", datetime.fromisoformat(until))
+    assert await told_at(desk, citizen, when, kind="notice") == wanted
+    assert await told_at(desk, citizen, when, kind="job") == ("open", None)
+    assert await told_at(desk, citizen, when, kind="notice", emergency=True) == ("open", None)
+
+
+async def test_whoever_named_hours_has_theirs_and_none_at_all_if_they_say_so(desk: MatchingDesk) -> None:
+    for starts, ends in (("00:00", "00:00"), ("12:00", "14:00")):
+        citizen = somebody()
+        await desk.consents(citizen, quiet={"starts": starts, "ends": ends})
+        assert await told_at(desk, citizen, "2026-11-30T23:00:00+09:00", kind="notice") == ("open", None)
+
+
+async def test_what_is_over_or_withdrawn_by_the_morning_is_never_told_and_what_was_edited_is_told_newest(
+    desk: MatchingDesk,
+) -> None:
+    citizen, night = somebody(), datetime.fromisoformat("2027-03-31T23:30:00+09:00")
+    await desk.consents(citizen)
+    over, withdrawn, edited = (
+        posting(kind="notice", starts_at=None, ends_at=None, expires_at=night + timedelta(hours=hours))
+        for hours in (8, 48, 48)
+    )
+    await desk.posted(over, withdrawn, edited)
+    async with desk.database.transaction() as tx:
+        alerts = [alert(citizen, about, made_at=night, caused_at=night) for about in (over, withdrawn, edited)]
+        await on_alerts(alerts, Unit(tx, night), Budget(99, 5), QUIET)
+    newer = {"version": 2, "headline": "내일은 쉽니다"}
+    await desk.posted(withdrawn.model_copy(update={"version": 2, "status": "closed"}), edited.model_copy(update=newer))
+    async with desk.database.transaction() as tx:
+        assert not await release_due(tx, night.replace(hour=23, minute=59))
+        await release_due(tx, datetime.fromisoformat("2027-04-01T08:00:00+09:00"))
+    assert [(i["headline"], i["state"]) for i in await desk.inbox(citizen)] == [("내일은 쉽니다", "open")]

@@ -14,6 +14,7 @@ from services.matching.stream.wakeups import digest
 from shared import telemetry
 from shared.contracts import Alert, Posting
 from shared.contracts.job import CapReached
+from shared.contracts.watch import QuietHours
 from shared.messaging.consumer import Handlers, Unit
 
 BUDGET = Budget()
@@ -22,11 +23,14 @@ POSTING_FIELDS = {
 }  # fmt: skip
 
 
-async def on_alerts(alerts: Sequence[Alert], unit: Unit, budget: Budget = BUDGET) -> None:
+async def on_alerts(
+    alerts: Sequence[Alert], unit: Unit, budget: Budget = BUDGET, quiet: QuietHours | None = None
+) -> None:
     """Write what is new and still true, tell it within the day's budget, and wake its citizens' streams."""
     await store.in_order(unit.tx, {alert.citizen_id for alert in alerts})
     body = json.dumps([alert.model_dump(mode="json") for alert in alerts])
-    written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now)
+    until = quiet.until(unit.now) if quiet is not None else None
+    written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now, until)
     await consents.record_uses(unit.tx, [row.citizen_id for row in written if row.located], "used", "alert", unit.now)
     told = await keep_budget(unit.tx, [row for row in written if row.state == "open"], budget, unit.now)
     await store.notify(unit.tx, sorted({digest(citizen) for citizen in told}))
@@ -61,5 +65,6 @@ POSTING_HANDLERS: Handlers = {Posting: on_postings}
 CAP_HANDLERS: Handlers = {CapReached: on_caps}
 
 
-def alert_handlers(budget: Budget) -> Handlers:
-    return {Alert: partial(on_alerts, budget=budget)}
+def alert_handlers(budget: Budget, quiet: QuietHours | None = None) -> Handlers:
+    """`quiet`: the hours in which notices wait for citizens who named none of their own (N3)."""
+    return {Alert: partial(on_alerts, budget=budget, quiet=quiet)}

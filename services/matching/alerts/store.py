@@ -37,7 +37,7 @@ _ADD = text("""
         CASE WHEN n.newer THEN p.starts_at ELSE a.starts_at END, CASE WHEN n.newer THEN p.ends_at ELSE a.ends_at END,
         CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END, CASE WHEN n.newer THEN p.shows ELSE a.shows END,
         CASE WHEN n.newer THEN p.link ELSE a.link END, a.why,
-        CASE WHEN w.waits THEN 'deferred' ELSE 'open' END, a.deferred_until, a.made_at,
+        CASE WHEN w.waits THEN 'deferred' ELSE 'open' END, CASE WHEN w.waits THEN q.due_at END, a.made_at,
         CASE WHEN w.waits THEN NULL ELSE CAST(:now AS timestamptz) END, a.posting_version, coalesce(a.emergency, false)
     FROM jsonb_to_recordset(CAST(:alerts AS jsonb)) AS a(id uuid, citizen_id text, posting_id uuid, posting_version int,
         urgency_epoch int, urgent boolean, kind text, institution text, headline text, distance_m int, dong text,
@@ -46,7 +46,10 @@ _ADD = text("""
     LEFT JOIN consent c ON c.citizen_id = a.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
     LEFT JOIN posting p ON p.id = a.posting_id
     CROSS JOIN LATERAL (SELECT coalesce(p.version > a.posting_version, false) AS newer) n
-    CROSS JOIN LATERAL (SELECT coalesce(a.deferred_until > :now AND a.emergency IS NOT TRUE, false) AS waits) w
+    LEFT JOIN watch s ON a.kind = 'notice' AND CAST(:quiet_until AS timestamptz) IS NOT NULL AND s.citizen_id = a.citizen_id
+    CROSS JOIN LATERAL (SELECT coalesce(a.deferred_until,
+        CASE WHEN a.kind = 'notice' AND s.settings->>'quiet' IS NULL THEN CAST(:quiet_until AS timestamptz) END) AS due_at) q
+    CROSS JOIN LATERAL (SELECT coalesce(q.due_at > :now AND a.emergency IS NOT TRUE, false) AS waits) w
     WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
         AND (a.why->>'rule' IN ('home_dong', 'following') OR c.citizen_id IS NOT NULL AND
             (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
@@ -143,10 +146,19 @@ async def in_order(tx: AsyncConnection, citizens: Iterable[str] | None = None) -
     await tx.execute(_IN_ORDER, {"shards": sorted(shards)})
 
 
-async def add(tx: AsyncConnection, alerts_json: str, posting_ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
-    """Write alerts (a JSON array) that are still true; returns of those that are new (id, citizen_id, state, urgent, made_at, located)."""
+async def add(
+    tx: AsyncConnection,
+    alerts_json: str,
+    posting_ids: Sequence[UUID],
+    now: datetime,
+    quiet_until: datetime | None = None,
+) -> list[Row[Any]]:
+    """Write alerts (a JSON array) that are still true; returns of those that are new (id, citizen_id, state, urgent, made_at, located).
+
+    `quiet_until`: until then notices wait for citizens who named no quiet hours of their own (N3).
+    """
     await tx.execute(_LOCK_POSTINGS, {"ids": list(posting_ids)})
-    return list(await tx.execute(_ADD, {"alerts": alerts_json, "now": now}))
+    return list(await tx.execute(_ADD, {"alerts": alerts_json, "now": now, "quiet_until": quiet_until}))
 
 
 async def put_posting(tx: AsyncConnection, values: dict[str, Any]) -> bool:

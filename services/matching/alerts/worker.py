@@ -45,7 +45,7 @@ class InboxWorker:
         self._database = Database(settings.database_url("matching"))
         self._stopping = asyncio.Event()
         self._budget = Budget(settings.budget_per_day, settings.budget_urgent_reserve)
-        self._alerts = self._group("", ALERTS, alert_handlers(self._budget))
+        self._alerts = self._group("", ALERTS, alert_handlers(self._budget, settings.quiet_hours()))
         self._postings = self._group("-postings", POSTINGS, POSTING_HANDLERS)
         self._caps = self._group("-caps", JOBS, CAP_HANDLERS)
         self._follows = self._group("-follows", FOLLOWS, FOLLOW_HANDLERS)

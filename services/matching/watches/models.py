@@ -67,7 +67,10 @@ class WatchBody(Body):
     birth_year: int | None = Field(None, ge=1900, le=2100)
     windows: Annotated[tuple[WindowBody, ...], Field(max_length=50)] = ()
     weekly: Annotated[tuple[WeeklyBody, ...], Field(max_length=50)] = ()
-    quiet: QuietBody | None = None
+    quiet: QuietBody | None = Field(
+        None,
+        description="null: the product's hours (21–08), for notices alone; an end at the start: no quiet hours at all",
+    )
     muted_channels: Annotated[tuple[Channel, ...], Field(max_length=200)] = ()
     muted_topics: Annotated[tuple[Slug, ...], Field(max_length=200)] = ()
     muted_postings: Annotated[tuple[UUID, ...], Field(max_length=500)] = ()

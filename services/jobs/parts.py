@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from services.jobs.claims.models import Alternative
+from services.jobs.claims.rush import Glances
 from services.jobs.settings import Settings
 from shared.publishing import Parts
 from shared.recent import Recent
@@ -21,6 +22,7 @@ class JobsParts(Parts):
 
     settings: Settings
     redis: Redis
+    glances: Glances
     alternatives: Recent[UUID, list[Alternative]] = field(default_factory=lambda: Recent(for_s=1.0, most=1_000))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.bench.jobs_stage import Stage, percentile_ms
+from tests.bench.line import Line
 from tests.jobs import shift_draft
 
 PEOPLE = 2_000
@@ -32,12 +33,14 @@ async def _rush(stage: Stage, options: argparse.Namespace, people: list[dict[str
     turn, ends = count(), time.perf_counter() + options.seconds
 
     async def citizen() -> None:
+        line = Line(str(stage.http.base_url), {})
         while time.perf_counter() < ends:
             headers = people[next(turn) % len(people)] | {"Idempotency-Key": uuid4().hex}
             started = time.perf_counter()
-            answer = await stage.http.post(f"/postings/{posting['id']}/claims", json={}, headers=headers)
-            took.setdefault(answer.status_code, []).append(time.perf_counter() - started)
-            statuses[answer.status_code] += 1
+            status, _ = await line.post(f"/postings/{posting['id']}/claims", {}, headers)
+            took.setdefault(status, []).append(time.perf_counter() - started)
+            statuses[status] += 1
+        line.close()
 
     started, used_s = time.perf_counter(), stage.cpu_s()
     await asyncio.gather(*(citizen() for _ in range(options.citizens)))

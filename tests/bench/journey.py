@@ -18,7 +18,6 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx
@@ -26,6 +25,7 @@ import numpy as np
 import psutil
 
 from deploy.local.stack import Stack, running
+from tests.bench.line import Line
 
 STEP_M = 25.0
 SPACING_M = 150.0
@@ -81,29 +81,6 @@ async def listen(client: httpx.AsyncClient, rider: Rider, ready: asyncio.Semapho
                 rider.stages.append(((told - made).total_seconds(), (datetime.now(UTC) - told).total_seconds()))
 
 
-class Line:
-    """A connection of one rider's own, kept open. A pooled client would cost more CPU than the product that is measured."""
-
-    def __init__(self, gateway_url: str, headers: dict[str, str]) -> None:
-        where = urlsplit(gateway_url)
-        self._host, self._port = str(where.hostname), int(where.port or 80)
-        told = {**headers, "Host": where.netloc, "Content-Type": "application/json"}
-        self._head = "POST /api/matching/positions HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in told.items())
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def post(self, body: dict[str, object]) -> None:
-        """Raises unless the answer is 202."""
-        self._streams = self._streams or await asyncio.open_connection(self._host, self._port)
-        reader, writer = self._streams
-        content = json.dumps(body).encode()
-        writer.write(f"{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        if " 202 " not in head.partition("\r\n")[0]:
-            raise RuntimeError(head)
-        length = next(line for line in head.split("\r\n") if line.startswith("content-length:"))
-        await reader.readexactly(int(length.partition(":")[2]))
-
-
 async def ride(line: Line, rider: Rider, per_request: int, until: float) -> None:
     while (started := time.perf_counter()) < until:
         now, fixes, entered = datetime.now(UTC), [], []
@@ -121,7 +98,9 @@ async def ride(line: Line, rider: Rider, per_request: int, until: float) -> None
             ):
                 rider.entered_at[number] = started
                 entered.append(number)
-        await line.post({"fixes": fixes})
+        status, answer = await line.post("/api/matching/positions", {"fixes": fixes})
+        if status != 202:
+            raise RuntimeError(f"{status}: {answer.decode()}")
         rider.accepted_at |= dict.fromkeys(entered, time.perf_counter())
         await asyncio.sleep(max(0.0, started + per_request - time.perf_counter()))
 

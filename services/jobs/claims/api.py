@@ -20,6 +20,7 @@ from services.jobs.claims.handlers import (
     locked_claim,
 )
 from services.jobs.claims.models import Applicant, Because, ClaimBody, ClaimView, WorkerBody
+from services.jobs.claims.store import Comer
 from services.jobs.limits import limited
 from services.jobs.parts import JobsParts, UseJobs
 from services.jobs.postings.domain import FILLED, JobPosting
@@ -63,8 +64,7 @@ async def _no_place(parts: JobsParts, posting_id: UUID, why: NoPlace) -> Problem
 
 async def _glance(parts: JobsParts, posting_id: UUID, citizen: str, key: str) -> NoPlace | None:
     """Most of a crowd comes too late: they are told so without waiting for anybody's lock."""
-    async with parts.database.transaction() as tx:
-        seen = await store.glance(tx, posting_id, citizen, key, parts.clock())
+    seen = await parts.glances(Comer(posting_id, citizen, key))
     if seen is None:
         raise not_found("posting")
     if seen.known or (seen.status == "open" and seen.coming):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, fields
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -47,11 +47,12 @@ _PAGE = text(
     "SELECT * FROM claim WHERE citizen_id = :citizen AND (CAST(:at AS timestamptz) IS NULL OR (created_at, id) < (:at, :id)) "
     "ORDER BY created_at DESC, id DESC LIMIT :limit"
 )
-_GLANCE = text(
-    "SELECT p.status, p.closed_because, p.lat, p.lon, p.starts_at > :now AS coming, "
-    "EXISTS (SELECT 1 FROM idempotency_key WHERE principal = :principal AND key = :key) AS known "
-    "FROM posting p WHERE p.id = :posting"
-)
+_GLANCE = text("""
+    SELECT a.ordinal, p.status, p.closed_because, p.starts_at > :now AS coming,
+        EXISTS (SELECT 1 FROM idempotency_key k WHERE k.principal = a.principal AND k.key = a.key) AS known
+    FROM unnest(CAST(:postings AS uuid[]), CAST(:principals AS text[]), CAST(:keys AS text[])) WITH ORDINALITY
+        AS a(posting, principal, key, ordinal) JOIN posting p ON p.id = a.posting
+""")
 # Nearest first by the index; a degree of longitude is 0.8175 of one of latitude here. The caller orders exactly.
 _NEAREST = text("""
     SELECT id, headline, place_name, lat, lon, starts_at, ends_at, pay_krw, pay_per, slots - taken AS free FROM posting
@@ -132,10 +133,25 @@ async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID
     return [_claim(row) for row in rows]
 
 
-async def glance(tx: AsyncConnection, posting_id: UUID, principal: str, key: str, now: datetime) -> Row[Any] | None:
-    """A look without a lock: whether the posting is open, where it is, whether the request was answered before."""
-    values = {"posting": posting_id, "principal": principal, "key": key, "now": now}
-    return (await tx.execute(_GLANCE, values)).first()
+@dataclass(frozen=True)
+class Comer:
+    """Who asks for a place, with the key of the request."""
+
+    posting_id: UUID
+    principal: str
+    key: str
+
+
+async def glance(connection: AsyncConnection, comers: Sequence[Comer], now: datetime) -> list[Row[Any] | None]:
+    """For each, a look without a lock: whether the posting is open, whether it is still to come, whether the request was
+    answered before. None where there is no such posting.
+    """
+    values = {
+        "postings": [one.posting_id for one in comers], "principals": [one.principal for one in comers],
+        "keys": [one.key for one in comers], "now": now,
+    }  # fmt: skip
+    seen = {row.ordinal: row for row in await connection.execute(_GLANCE, values)}
+    return [seen.get(ordinal) for ordinal in range(1, len(comers) + 1)]
 
 
 async def nearest_open(

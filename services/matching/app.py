@@ -20,6 +20,7 @@ from services.matching.settings import Settings
 from services.matching.stream.api import router as stream
 from services.matching.stream.feed import Feed
 from services.matching.stream.wakeups import Wakeups
+from services.matching.unsubscribe.api import router as unsubscribe
 from services.matching.watches.api import router as watch
 from shared import runtime
 from shared.auth import Verifier
@@ -31,11 +32,12 @@ from shared.messaging.relay import Relay
 from shared.web import Check, create_app, serve
 
 ABOUT = "알림: 걸어서 10분 안에 열린 것을 한 번만, 이유와 함께"
-ROUTERS = (consent, watch, positions, nearby, inbox, why, stream, reach)
+ROUTERS = (consent, watch, positions, nearby, inbox, why, stream, reach, unsubscribe)
 
 
 def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
+    settings.check_key()
     database = Database(settings.database_url("matching"))
     relay = Relay(database.url, settings.kafka_url, service="matching", poll_s=settings.outbox_poll_s)
     redis, wakeups = store.connect(settings.redis_url), Wakeups(database.url)

@@ -7,10 +7,10 @@ from datetime import time
 from pydantic import Field
 
 from shared.contracts.watch import QuietHours
-from shared.settings import PlatformSettings
+from shared.unsubscribe import UnsubscribeSettings
 
 
-class Settings(PlatformSettings):
+class Settings(UnsubscribeSettings):
     """The product's defaults (†) are here, not in code."""
 
     max_accuracy_m: float = Field(200.0, gt=0, description="a fix less accurate than this moves nothing (M1)")

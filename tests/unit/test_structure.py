@@ -39,6 +39,8 @@ PUBLIC = {
     ("spaces", "GET", "/places"),
     ("notices", "GET", "/notices"),
     ("notices", "GET", "/notices/{notice_id}"),
+    ("matching", "GET", "/unsubscribe"),
+    ("matching", "POST", "/unsubscribe"),
     ("delivery", "GET", "/push-key"),
     ("delivery", "GET", "/mail-confirmation"),
     ("delivery", "POST", "/mail-confirmation"),
@@ -46,6 +48,8 @@ PUBLIC = {
     ("delivery", "POST", "/unsubscribe"),
     ("notices", "GET", "/notices/{notice_id}/revisions"),
     ("notices", "GET", "/notices/{notice_id}/diff"),
+    ("notices", "GET", "/notices/{notice_id}/comments"),
+    ("notices", "GET", "/search"),
     ("notices", "GET", "/channels"),
     ("notices", "GET", "/channels/{channel_id}"),
 }

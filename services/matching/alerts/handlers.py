@@ -46,7 +46,7 @@ async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
         values = {
             **posting.model_dump(include=POSTING_FIELDS),
             "shows": posting.shows.model_dump_json(), "because": posting.closed_because, "now": unit.now,
-            "channel": posting.audience.channel,
+            "channel": posting.audience.channel, "topics": list(posting.audience.interests),
         }  # fmt: skip
         if not await store.put_posting(unit.tx, values):
             continue

@@ -65,12 +65,14 @@ _PUT_CAP = text("""
     WHERE work_cap.changed_at <= excluded.changed_at
 """)
 _PUT_POSTING = text("""
-    INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel)
+    INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel,
+        topics)
     VALUES (:id, :version, :status, :closed_because, :headline, :starts_at, :ends_at, :expires_at, CAST(:shows AS jsonb), :link,
-        :institution, :channel)
+        :institution, :channel, CAST(:topics AS text[]))
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, closed_because = excluded.closed_because,
         headline = excluded.headline, starts_at = excluded.starts_at, ends_at = excluded.ends_at, expires_at = excluded.expires_at,
-        shows = excluded.shows, link = excluded.link, institution = excluded.institution, channel = excluded.channel
+        shows = excluded.shows, link = excluded.link, institution = excluded.institution, channel = excluded.channel,
+        topics = excluded.topics
     WHERE posting.version < excluded.version
     RETURNING id
 """)

@@ -10,9 +10,11 @@ from redis.asyncio import Redis
 
 from services.notices.channels.api import router as channels
 from services.notices.clockwork import do_chores_forever
+from services.notices.comments.api import router as comments
 from services.notices.drafts.api import router as drafts
 from services.notices.parts import NoticesParts
 from services.notices.publishing.api import router as publishing
+from services.notices.search.api import router as search
 from services.notices.settings import Settings
 from shared import runtime
 from shared.clock import Clock, utc_now
@@ -20,7 +22,7 @@ from shared.publishing import build_publisher
 from shared.web import serve
 
 ABOUT = "소식: 기관이 주민에게 바로 알리는 채널"
-ROUTERS = (publishing, drafts, channels)
+ROUTERS = (publishing, drafts, channels, comments, search)
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:

@@ -37,6 +37,7 @@ PUBLIC = {
     ("spaces", "GET", "/spaces/{space_id}/calendar"),
     ("spaces", "GET", "/holidays"),
     ("spaces", "GET", "/places"),
+    ("spaces", "GET", "/calendar.ics"),
     ("notices", "GET", "/notices"),
     ("notices", "GET", "/notices/{notice_id}"),
     ("matching", "GET", "/unsubscribe"),

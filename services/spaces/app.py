@@ -7,12 +7,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.spaces.availability.api import router as availability
 from services.spaces.bookings.api import router as bookings
 from services.spaces.calendars.api import router as calendars
 from services.spaces.checkin.api import router as checkin
 from services.spaces.clockwork import do_chores_forever
 from services.spaces.desk.api import router as desk
 from services.spaces.facilities.api import router as facilities
+from services.spaces.icalendar.api import router as icalendar
 from services.spaces.imports.api import router as imports
 from services.spaces.imports.handlers import feeds_have_news
 from services.spaces.parts import SpacesParts
@@ -24,6 +26,7 @@ from shared.publishing import build_publisher
 from shared.web import serve
 
 ROUTERS = (
+    availability,
     facilities,
     calendars,
     bookings,
@@ -31,6 +34,7 @@ ROUTERS = (
     desk,
     imports,
     places,
+    icalendar,
 )
 
 

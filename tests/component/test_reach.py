@@ -14,6 +14,7 @@ import pytest_asyncio
 from services.matching.settings import Settings
 from services.matching.stream.api import _events
 from shared.contracts import Posting, Watch
+from shared.geo import district
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -68,7 +69,7 @@ async def test_the_funnel_of_a_posting_and_of_each_dong(desk: MatchingDesk) -> N
     assert (by_dong["수완동"]["opened"], by_dong["첨단1동"]["opened"]) == (None, None), (
         "none of 첨단1동 is a small count"
     )
-    assert set(told) == {"posting_id", "least", "dongs", "as_of", "alerted", "delivered", "opened", "acted"}
+    assert set(told) == {"posting_id", "least", "dongs", "homes", "as_of", "alerted", "delivered", "opened", "acted"}
 
 
 async def test_a_citizen_told_again_in_a_new_epoch_is_counted_once(desk: MatchingDesk) -> None:
@@ -160,3 +161,19 @@ async def test_what_a_marking_may_not_say(desk: MatchingDesk) -> None:
     for wrong in ({}, {"acted": False}, {"read": "yes"}, {"muted": "everything"}, {"acted": True, "read": False}):
         assert (await desk.mark(citizen, made.id, **wrong)).status_code == 422, wrong
     problem(await desk.mark(await somebody(desk), made.id, muted="posting"), 404, "not-found")
+
+
+async def test_who_was_told_is_counted_by_home_dong_and_few_of_them_are_hidden(desk: MatchingDesk) -> None:
+    about = await opened(desk, kind="notice", where={"dongs": ["1233063700", "1233062400"]})
+    first, second = district().dongs[0], district().dongs[1]
+    for home, count, opens in ((first.code, 6, 5), (second.code, 7, 6), (None, 5, 0)):
+        for nth in range(count):
+            citizen = f"citizen:{uuid4().hex[:8]}"
+            await desk.consents(citizen, home_dongs=[home] if home else [])
+            made = await desk.tell(citizen, about, dong=None, distance_m=None)
+            if nth < opens:
+                await desk.mark(citizen, made.id, read=True)
+    told = await reach(desk, about)
+    homes = {row["dong"]: (row["alerted"], row["opened"]) for row in told["homes"]}
+    assert homes == {first.name: (6, None), second.name: (7, 6), None: (5, None)}, "none is few, and one more hides it"
+    assert (told["alerted"], told["opened"]) == (18, 11)

@@ -41,17 +41,21 @@ class Stages(BaseModel):
 
 
 class DongReach(Stages):
-    """`dong` is that of the posting's place, never of a citizen."""
+    """In `dongs` that of the posting's place, never where a citizen was; in `homes` the one chosen as home."""
 
     dong: str | None
 
 
 class ReachView(Stages):
-    """Null is hidden: a count under `least`, or one from which such a count could be told."""
+    """Null is hidden: a count under `least`, or one from which such a count could be told.
+
+    `homes` are the same citizens by the 동 that they chose as home; null for those who chose none.
+    """
 
     posting_id: UUID
     least: int
     dongs: list[DongReach]
+    homes: list[DongReach]
     as_of: datetime
 
 
@@ -64,11 +68,12 @@ async def get_reach(posting_id: UUID, officer: Officer, parts: UseParts) -> Reac
         if institution != officer.institution:
             raise Problem(403, "forbidden", "다른 기관의 소식입니다 / Another institution's posting")
         counted = await store.counts_of(tx, posting_id)
-    reach = domain.shown(counted, parts.settings.reach_least)
+        by_home = await store.counts_of(tx, posting_id, by_home=True)
+    least, names = parts.settings.reach_least, {dong.code: dong.name for dong in parts.district.dongs}
+    reach = domain.shown(counted, least)
     dongs = [DongReach(dong=dong, **at) for dong, at in reach.dongs]
-    return ReachView(
-        posting_id=posting_id, least=parts.settings.reach_least, dongs=dongs, as_of=parts.clock(), **reach.total
-    )
+    homes = [DongReach(dong=names.get(code or ""), **at) for code, at in domain.shown(by_home, least).dongs]
+    return ReachView(posting_id=posting_id, least=least, dongs=dongs, homes=homes, as_of=parts.clock(), **reach.total)
 
 
 @router.post("/reach/preview", summary="미리 보기 How many residents a notice would reach, by 동")

@@ -24,6 +24,17 @@ _COUNTS = text("""
         FROM inbox_item WHERE posting_id = :id AND state <> 'deferred' GROUP BY citizen_id
     ) citizen GROUP BY dong ORDER BY dong NULLS LAST
 """)
+# By the 동 that each chose as home, as it is now; nothing of it is kept.
+_BY_HOME = text("""
+    SELECT w.settings->'home_dongs'->>0 AS dong, count(*) AS alerted, count(*) FILTER (WHERE delivered) AS delivered,
+        count(*) FILTER (WHERE opened) AS opened, count(*) FILTER (WHERE acted) AS acted
+    FROM (
+        SELECT citizen_id, bool_or(delivered_at IS NOT NULL) AS delivered, bool_or(opened_at IS NOT NULL) AS opened,
+            bool_or(acted_at IS NOT NULL) AS acted
+        FROM inbox_item WHERE posting_id = :id AND state <> 'deferred' GROUP BY citizen_id
+    ) told LEFT JOIN watch w ON w.citizen_id = told.citizen_id
+    GROUP BY 1 ORDER BY 1 NULLS LAST
+""")
 
 
 async def institution_of(tx: AsyncConnection, posting_id: UUID) -> str | None:
@@ -32,8 +43,9 @@ async def institution_of(tx: AsyncConnection, posting_id: UUID) -> str | None:
     return institution
 
 
-async def counts_of(tx: AsyncConnection, posting_id: UUID) -> list[Counted]:
-    rows = await tx.execute(_COUNTS, {"id": posting_id})
+async def counts_of(tx: AsyncConnection, posting_id: UUID, *, by_home: bool = False) -> list[Counted]:
+    """Citizens at each stage by the 동 of the posting's place; `by_home` by the one that they chose as home (its code)."""
+    rows = await tx.execute(_BY_HOME if by_home else _COUNTS, {"id": posting_id})
     return [Counted(row.dong, {stage: getattr(row, stage) for stage in STAGES}) for row in rows]
 
 

@@ -44,6 +44,14 @@ _NEAR = text(
         f"(s.lat - :lat) ^ 2 + ((s.lon - :lon) * {LON_SHRINK}) ^ 2 LIMIT :most"
     )
 )
+_LISTED = text(
+    _SNAPSHOT.format(
+        which="s.status = 'open' AND (CAST(:institution AS text) IS NULL OR s.institution = :institution) "
+        "AND (CAST(:kind AS text) IS NULL OR s.space_kind = :kind) "
+        "AND (CAST(:at AS timestamptz) IS NULL OR (s.created_at, s.id) < (:at, :id)) "
+        "ORDER BY s.created_at DESC, s.id DESC LIMIT :most"
+    )
+)
 
 
 def _moment(epoch_s: float) -> datetime:
@@ -79,3 +87,14 @@ async def times_near(
     box = {"south": lat - degrees, "north": lat + degrees, "west": lon - degrees / 0.8, "east": lon + degrees / 0.8}
     values = {**box, "lat": lat, "lon": lon, "kind": kind, "most": most, **_time(asked, now, late_s)}
     return [_times(row) for row in await tx.execute(_NEAR, values)]
+
+
+async def times_listed(
+    tx: AsyncConnection, asked: Span, now: datetime, late_s: int, *, institution: str | None, kind: str | None,
+    after: tuple[datetime, UUID] | None, limit: int,
+) -> list[SpaceTimes]:  # fmt: skip
+    """Open spaces, the newest first, from the cursor on; one more than the limit when there is more."""
+    at, id_ = after or (None, None)
+    values = {"institution": institution, "kind": kind, "at": at, "id": id_, "most": limit + 1}
+    found = [_times(row) for row in await tx.execute(_LISTED, {**values, **_time(asked, now, late_s)})]
+    return sorted(found, key=lambda times: (times.space.created_at, times.space.id), reverse=True)

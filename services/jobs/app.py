@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 
 from services.jobs.claims.api import router as claims
-from services.jobs.claims.rush import glancing
+from services.jobs.claims.rush import Rush, glancing
 from services.jobs.clockwork import do_chores_forever
 from services.jobs.counts.api import router as counts
 from services.jobs.counts.handlers import GROUP, HANDLERS
@@ -40,7 +40,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app = build_publisher("jobs", settings, ROUTERS, description="일자리: 광산시민수당과 틈새 연결", clock=clock)
     redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
     database = app.state.parts.database
-    parts = JobsParts(database, clock, settings, redis, glancing(database, clock))
+    parts = JobsParts(database, clock, settings, redis, glancing(database, clock), Rush())
     app.state.parts, base = parts, app.router.lifespan_context
     alerts = Consumer(
         settings, parts.database, group=GROUP, topics=[ALERTS.name], handlers=HANDLERS, clock=clock, gather_s=1.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -29,15 +30,27 @@ _ALL = text("SELECT type, payload FROM job_event ORDER BY seq")
 
 async def tell(tx: AsyncConnection, event: Event, now: datetime) -> UUID:
     """Keep and send one event; one round trip. Lock what it is about first, so that events go out in their order."""
+    (event_id,) = await tell_many(tx, [event], now)
+    return event_id
+
+
+async def tell_many(tx: AsyncConnection, events: Sequence[Event], now: datetime) -> list[UUID]:
+    """The same for many, in their order."""
+    rows = [_row(event, now) for event in events]
+    if rows:
+        await tx.execute(_TELL, rows)
+    for event in events:
+        await project(tx, event)
+    return [row["id"] for row in rows]
+
+
+def _row(event: Event, now: datetime) -> dict[str, Any]:
     event_id = uuid4()
     headers = headers_of(event, event_id=event_id, source=SOURCE, time=now)
-    values = {
+    return {
         "id": event_id, "type": event.TYPE, "about": event.topic_key(), "payload": body_of(event), "at": now,
         "topic": event.TOPIC, "headers": json.dumps(headers),
     }  # fmt: skip
-    await tx.execute(_TELL, values)
-    await project(tx, event)
-    return event_id
 
 
 async def tell_poster(

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from redis.asyncio import Redis
 
 from services.jobs.claims.models import Alternative
-from services.jobs.claims.rush import Glances
+from services.jobs.claims.rush import Glances, Rush
 from services.jobs.settings import Settings
 from shared.publishing import Parts
 from shared.recent import Recent
@@ -23,6 +23,7 @@ class JobsParts(Parts):
     settings: Settings
     redis: Redis
     glances: Glances
+    rush: Rush
     alternatives: Recent[UUID, list[Alternative]] = field(default_factory=lambda: Recent(for_s=1.0, most=1_000))
 
 

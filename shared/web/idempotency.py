@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -40,7 +41,22 @@ _STORE = text(
     "UPDATE idempotency_key SET status = :status, headers = CAST(:headers AS jsonb), body = CAST(:body AS jsonb) "
     "WHERE principal = :principal AND key = :key"
 )
+_CLAIM_MANY = text("""
+    INSERT INTO idempotency_key (principal, key, request_hash)
+    SELECT * FROM unnest(CAST(:principals AS text[]), CAST(:keys AS text[]), CAST(:hashes AS text[])) AS one(principal, key, hash)
+    ORDER BY principal, key ON CONFLICT DO NOTHING RETURNING principal, key
+""")
+_RELEASE = text("DELETE FROM idempotency_key WHERE principal = :principal AND key = :key")
 _FORGET = text("DELETE FROM idempotency_key WHERE created_at < :before")
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A request under its key: whose, which, and what was asked (`request_hash`)."""
+
+    principal: str
+    key: str
+    request_hash: str
 
 
 class Once:
@@ -51,18 +67,9 @@ class Once:
 
     async def answer(self, status: int, body: BaseModel, headers: Mapping[str, str] | None = None) -> JSONResponse:
         """Keep the answer with the key, in the same transaction, and give it."""
-        content, kept = jsonable_encoder(body), dict(headers or {})
-        await self.tx.execute(
-            _STORE,
-            {
-                "principal": self._principal,
-                "key": self._key,
-                "status": status,
-                "headers": json.dumps(kept),
-                "body": json.dumps(content),
-            },
-        )
-        return JSONResponse(content, status, headers=kept)
+        keyed = Keyed(self._principal, self._key, "")
+        (response,) = await answer_many(self.tx, [(keyed, status, body, headers or {})])
+        return response
 
 
 def request_hash(route: str, body: BaseModel | None) -> str:
@@ -79,6 +86,39 @@ async def once(
     async with database.transaction() as tx:
         claimed = (await tx.execute(_CLAIM, {"principal": principal, "key": key, "hash": wanted})).first()
         yield Once(tx, principal, key, None if claimed else await _replayed(tx, principal, key, wanted))
+
+
+async def claim_many(tx: AsyncConnection, asked: Sequence[Keyed]) -> set[Keyed]:
+    """Claim the keys of many requests at once, no key twice among them. Those that are not in the answer were claimed
+    before: `once` tells what became of them. Whoever of the others is refused must be `release_many`d.
+    """
+    names = ("principals", "principal"), ("keys", "key"), ("hashes", "request_hash")
+    values = {plural: [getattr(one, name) for one in asked] for plural, name in names}
+    claimed = {(row.principal, row.key) for row in await tx.execute(_CLAIM_MANY, values)}
+    return {one for one in asked if (one.principal, one.key) in claimed}
+
+
+async def answer_many(
+    tx: AsyncConnection, answers: Sequence[tuple[Keyed, int, BaseModel, Mapping[str, str]]]
+) -> list[JSONResponse]:
+    """Keep the answers (status, body, headers) with their keys, in the transaction of the effects, and give them."""
+    made = [
+        (one, JSONResponse(jsonable_encoder(body), status, headers=dict(more))) for one, status, body, more in answers
+    ]
+    kept = [
+        {"principal": one.principal, "key": one.key, "status": status, "headers": json.dumps(dict(more)),
+         "body": bytes(response.body).decode()}
+        for (one, response), (_, status, _, more) in zip(made, answers, strict=True)
+    ]  # fmt: skip
+    if kept:
+        await tx.execute(_STORE, kept)
+    return [response for _, response in made]
+
+
+async def release_many(tx: AsyncConnection, refused: Sequence[Keyed]) -> None:
+    """These were refused: they may be tried again under their keys."""
+    if refused:
+        await tx.execute(_RELEASE, [{"principal": one.principal, "key": one.key} for one in refused])
 
 
 async def _replayed(tx: AsyncConnection, principal: str, key: str, wanted: str) -> JSONResponse:

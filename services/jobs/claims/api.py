@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -15,19 +16,23 @@ from services.jobs.claims.handlers import (
     applicant,
     approve,
     claim_place,
+    claim_places,
     drop_claim,
     keep,
     locked_claim,
 )
 from services.jobs.claims.models import Applicant, Because, ClaimBody, ClaimView, WorkerBody
-from services.jobs.claims.store import Comer
+from services.jobs.claims.rush import AT_ONCE, Answer, Asking, Decide
+from services.jobs.claims.store import Look
 from services.jobs.limits import limited
 from services.jobs.parts import JobsParts, UseJobs
 from services.jobs.postings.domain import FILLED, JobPosting
 from services.jobs.postings.handlers import desk
 from shared.auth import Citizen, Officer, Principal
+from shared.rules import Refused
+from shared.together import Together
 from shared.web.etags import etag
-from shared.web.idempotency import IdempotencyKey, once
+from shared.web.idempotency import IdempotencyKey, Keyed, answer_many, claim_many, once, release_many, request_hash
 from shared.web.paging import Cursor, Limit, Page, decode_cursor, page_of
 from shared.web.problems import Problem, not_found, of_refusal
 
@@ -62,15 +67,15 @@ async def _no_place(parts: JobsParts, posting_id: UUID, why: NoPlace) -> Problem
     return problem
 
 
-async def _glance(parts: JobsParts, posting_id: UUID, citizen: str, key: str) -> NoPlace | None:
-    """Most of a crowd comes too late: they are told so without waiting for anybody's lock."""
-    seen = await parts.glances(Comer(posting_id, citizen, key))
+async def _glance(parts: JobsParts, posting_id: UUID, keyed: Keyed, *, may_wait: bool) -> bool:
+    """Whether the request was made before. Most of a crowd comes too late: they are told so without waiting for a lock."""
+    seen = await parts.glances(Look(posting_id, keyed.principal, keyed.key))
     if seen is None:
         raise not_found("posting")
-    if seen.known or (seen.status == "open" and seen.coming):
-        return None
-    full = seen.closed_because == FILLED and seen.coming
-    return NoPlace("posting_id", "full" if full else "closed", "nobody else is wanted here")
+    if not (may_wait or seen.known or (seen.status == "open" and seen.coming)):
+        full = seen.closed_because == FILLED and seen.coming
+        raise NoPlace("posting_id", "full" if full else "closed", "nobody else is wanted here")
+    return bool(seen.known)
 
 
 @router.post(
@@ -82,18 +87,57 @@ async def post_claim(
 ) -> Response:
     """201 with a place, a pending application or a place in the waiting line; 409 with the nearest alternatives."""
     route = f"POST /postings/{posting_id}/claims"
+    asking = Asking(Keyed(citizen.subject, key, request_hash(route, body)), body.wait)
     try:
-        late = None if body.wait else await _glance(parts, posting_id, citizen.subject, key)
-        if late is not None:
-            raise late
+        known = await _glance(parts, posting_id, asking.keyed, may_wait=body.wait)
+        answer = None if known else await parts.rush.ask(posting_id, asking, lambda: deciding(posting_id, parts))
+        if isinstance(answer, Refused):
+            raise answer
+        if answer is not None:
+            return answer
         async with once(parts.database, principal=citizen.subject, key=key, route=route, body=body) as claim:
             if claim.response is not None:
                 return claim.response
             made = await claim_place(claim.tx, posting_id, citizen.subject, body, parts)
-            headers = {"ETag": etag(1), "Location": f"/api/jobs/claims/{made.id}"}
-            return await claim.answer(201, ClaimView.of(made), headers)
+            return await claim.answer(201, ClaimView.of(made), headers_of(made))
     except NoPlace as why:
         raise await _no_place(parts, posting_id, why) from None
+
+
+def headers_of(claim: Claim) -> dict[str, str]:
+    return {"ETag": etag(claim.version), "Location": f"/api/jobs/claims/{claim.id}"}
+
+
+def deciding(posting_id: UUID, parts: JobsParts) -> Decide:
+    """Decides about those who ask for a posting at the same time, a citizen once in a transaction."""
+
+    async def decide(asked: Sequence[Asking]) -> list[Answer]:
+        answers: dict[Asking, Answer] = {}
+        while left := [one for one in asked if one not in answers]:
+            citizens: dict[str, Asking] = {}
+            for one in left:
+                citizens.setdefault(one.keyed.principal, one)
+            answers |= await _decided(posting_id, list(citizens.values()), parts)
+        return [answers[one] for one in asked]
+
+    return Together(decide, most=AT_ONCE)
+
+
+async def _decided(posting_id: UUID, asked: Sequence[Asking], parts: JobsParts) -> dict[Asking, Answer]:
+    answers: dict[Asking, Answer] = dict.fromkeys(asked)
+    async with parts.database.transaction() as tx:
+        claimed = await claim_many(tx, [one.keyed for one in asked])
+        fresh = [one for one in asked if one.keyed in claimed]
+        may_wait = {one.keyed.principal: one.may_wait for one in fresh}
+        decided = await claim_places(tx, posting_id, may_wait, parts) if fresh else []
+        told = list(zip(fresh, decided, strict=True))
+        placed = [(one, what) for one, what in told if isinstance(what, Claim)]
+        await release_many(tx, [one.keyed for one, what in told if isinstance(what, Refused)])
+        made = await answer_many(
+            tx, [(one.keyed, 201, ClaimView.of(claim), headers_of(claim)) for one, claim in placed]
+        )
+    answers |= {one: what for one, what in told if isinstance(what, Refused)}
+    return answers | {one: response for (one, _), response in zip(placed, made, strict=True)}
 
 
 @router.get("/claims", summary="내 신청 My claims, newest first")

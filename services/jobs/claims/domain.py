@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from services.jobs.postings.domain import JobPosting, Terms, is_filled
 from services.jobs.rules.domain import MINOR_BELOW_AGE, unfit_for_minors
@@ -105,6 +105,34 @@ def place_for(
     if not may_wait:
         raise NoPlace("posting_id", "full", "every place is taken")
     return "waiting"
+
+
+@dataclass(frozen=True)
+class Comer:
+    """Who asks for a place: what is known of them, whether they have a claim here, whether they would wait in line."""
+
+    worker: Worker
+    load: Load
+    has_claim: bool
+    may_wait: bool
+
+
+def places_for(
+    posting: JobPosting, taken: int, comers: Sequence[Comer], caps: Caps, now: datetime
+) -> list[Claim | Refused]:
+    """One decision for each, in their order: who is first gets the place, whoever it was that came together."""
+    decided: list[Claim | Refused] = []
+    for comer in comers:
+        try:
+            if comer.has_claim:
+                raise Conflict("posting_id", "claimed-already", "this posting is claimed by you already")
+            state = place_for(posting, taken, comer.worker, comer.load, caps, now, may_wait=comer.may_wait)
+        except Refused as why:
+            decided.append(why)
+        else:
+            taken += state == "held"
+            decided.append(new_claim(uuid4(), posting, comer.worker.citizen_id, state, now))
+    return decided
 
 
 def check_age(terms: Terms, worker: Worker, load: Load) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.claims import domain, store
-from services.jobs.claims.domain import PLACED, Caps, Claim, Load, Worker
+from services.jobs.claims.domain import PLACED, Caps, Claim, Comer, Load, Worker
 from services.jobs.claims.models import Alternative, Applicant, ClaimBody
-from services.jobs.events import tell, tell_poster
+from services.jobs.events import tell, tell_many, tell_poster
 from services.jobs.parts import JobsParts
 from services.jobs.postings import domain as posts
 from services.jobs.postings.domain import MOST_NOT_FOR, JobPosting
@@ -20,7 +21,7 @@ from services.jobs.settings import Settings
 from services.jobs.trust.domain import profile_of
 from services.jobs.trust.projection import facts_of
 from shared.contracts.posting import veiled
-from shared.rules import Conflict, Refused
+from shared.rules import Refused
 from shared.web.problems import not_found
 
 ALTERNATIVES = 5
@@ -58,25 +59,34 @@ async def claim_place(
     tx: AsyncConnection, posting_id: UUID, citizen_id: str, body: ClaimBody, parts: JobsParts
 ) -> Claim:
     """Raises NoPlace, Conflict or Refused where there is no place for them."""
-    now, caps = parts.clock(), caps_of(parts.settings)
-    worker = await store.lock_worker(tx, citizen_id)
-    if await store.open_claim(tx, posting_id, citizen_id) is not None:
-        raise Conflict("posting_id", "claimed-already", "this posting is claimed by you already")
-    load = await store.load_of(tx, citizen_id, now - LOOK_BACK)
-    # Everything of the citizen's own is known before the posting is locked: a crowd waits for that lock.
+    (decided,) = await claim_places(tx, posting_id, {citizen_id: body.wait}, parts)
+    if isinstance(decided, Refused):
+        raise decided
+    return decided
+
+
+async def claim_places(
+    tx: AsyncConnection, posting_id: UUID, may_wait: Mapping[str, bool], parts: JobsParts
+) -> list[Claim | Refused]:
+    """Citizens who ask for a place, in the order in which they are served, and whether each would wait in line."""
+    now = parts.clock()
+    workers = await store.lock_workers(tx, may_wait)
+    here = await store.claimants(tx, posting_id, may_wait)
+    loads = await store.loads_of(tx, may_wait, now - LOOK_BACK)
+    # Everything of the citizens' own is known before the posting is locked: a crowd waits for that lock.
     posting, taken = await locked_posting(tx, posting_id), await taken_of(tx, posting_id)
-    state = domain.place_for(posting, taken, worker, load, caps, now, may_wait=body.wait)
-    claim = domain.new_claim(uuid4(), posting, citizen_id, state, now)
-    await store.add(tx, claim)
-    if state == "held":
-        await _take(tx, posting, now)
-    await tell(tx, domain.as_event(claim), now)
-    return claim
+    comers = [Comer(workers[citizen], loads[citizen], citizen in here, wait) for citizen, wait in may_wait.items()]
+    decided = domain.places_for(posting, taken, comers, caps_of(parts.settings), now)
+    made = [claim for claim in decided if isinstance(claim, Claim)]
+    await store.add(tx, made)
+    await _take(tx, posting, sum(claim.state == "held" for claim in made), now)
+    await tell_many(tx, [domain.as_event(claim) for claim in made], now)
+    return decided
 
 
-async def _take(tx: AsyncConnection, posting: JobPosting, now: datetime) -> None:
-    """One place more is taken; with the last one the posting closes, and every alert about it turns into 마감."""
-    if await take_places(tx, posting, 1) >= posting.terms.slots and posting.status == "open":
+async def _take(tx: AsyncConnection, posting: JobPosting, places: int, now: datetime) -> None:
+    """So many places more are taken; with the last one the posting closes, and every alert about it turns into 마감."""
+    if places and await take_places(tx, posting, places) >= posting.terms.slots and posting.status == "open":
         await desk.change(tx, posting, posts.fill(posting, now))
 
 
@@ -140,7 +150,7 @@ async def approve(tx: AsyncConnection, claim: Claim, posting: JobPosting, parts:
     domain.check_load(posting.id, posting.terms, load, caps_of(parts.settings))
     after = domain.moved(claim, "held", now)
     await keep(tx, after)
-    await _take(tx, posting, now)
+    await _take(tx, posting, 1, now)
     return after
 
 

@@ -21,6 +21,12 @@ _LOCK_WORKER = text(f"""
     INSERT INTO worker (citizen_id) VALUES (:citizen) ON CONFLICT (citizen_id) DO UPDATE SET touched = worker.touched + 1
     RETURNING citizen_id, name, birth_year, guardian_consent, {_BLOCKED}
 """)  # noqa: S608
+_LOCK_WORKERS = text("""
+    INSERT INTO worker (citizen_id) SELECT citizen FROM unnest(CAST(:citizens AS text[])) AS citizen ORDER BY citizen
+    ON CONFLICT (citizen_id) DO UPDATE SET touched = worker.touched + 1
+    RETURNING citizen_id, name, birth_year, guardian_consent,
+        EXISTS (SELECT 1 FROM blocked WHERE kind = 'citizen' AND name = worker.citizen_id) AS blocked
+""")
 _TRY_WORKER = text(f"""
     SELECT citizen_id, name, birth_year, guardian_consent, {_BLOCKED} FROM worker WHERE citizen_id = :citizen
     FOR UPDATE SKIP LOCKED
@@ -37,11 +43,15 @@ _SAVE = text(f"UPDATE claim SET {_SET} WHERE id = :id")  # noqa: S608
 _GET = text("SELECT * FROM claim WHERE id = :id")
 _LOCK = text("SELECT * FROM claim WHERE id = :id FOR UPDATE")
 _OF_POSTING = text("SELECT * FROM claim WHERE posting_id = :posting ORDER BY created_at, id")
-_MINE_HERE = text("SELECT * FROM claim WHERE posting_id = :posting AND citizen_id = :citizen AND state = ANY(:states)")
-_COMING = text("SELECT * FROM claim WHERE citizen_id = :citizen AND state = ANY(:states) AND ends_at > :since")
+_HERE = text(
+    "SELECT citizen_id FROM claim WHERE posting_id = :posting AND citizen_id = ANY(CAST(:citizens AS text[])) AND state = ANY(:states)"
+)
+_COMING = text(
+    "SELECT * FROM claim WHERE citizen_id = ANY(CAST(:citizens AS text[])) AND state = ANY(:states) AND ends_at > :since"
+)
 _MONTHS = text(
-    "SELECT month, sum(minutes) AS minutes, sum(pay_krw) AS krw FROM ledger WHERE citizen_id = :citizen AND month >= :since "
-    "GROUP BY month"
+    "SELECT citizen_id, month, sum(minutes) AS minutes, sum(pay_krw) AS krw FROM ledger "
+    "WHERE citizen_id = ANY(CAST(:citizens AS text[])) AND month >= :since GROUP BY citizen_id, month"
 )
 _PAGE = text(
     "SELECT * FROM claim WHERE citizen_id = :citizen AND (CAST(:at AS timestamptz) IS NULL OR (created_at, id) < (:at, :id)) "
@@ -74,6 +84,12 @@ async def lock_worker(tx: AsyncConnection, citizen_id: str) -> Worker:
     return _worker((await tx.execute(_LOCK_WORKER, {"citizen": citizen_id})).one())
 
 
+async def lock_workers(tx: AsyncConnection, citizens: Collection[str]) -> dict[str, Worker]:
+    """The same for many, in the one order that all keep."""
+    rows = await tx.execute(_LOCK_WORKERS, {"citizens": sorted(citizens)})
+    return {row.citizen_id: _worker(row) for row in rows}
+
+
 async def try_worker(tx: AsyncConnection, citizen_id: str) -> Worker | None:
     """As lock_worker, but None where another decision about them is under way."""
     row = (await tx.execute(_TRY_WORKER, {"citizen": citizen_id})).first()
@@ -89,8 +105,9 @@ async def put_worker(tx: AsyncConnection, worker: Worker) -> None:
     await tx.execute(_PUT_WORKER, asdict(worker))
 
 
-async def add(tx: AsyncConnection, claim: Claim) -> None:
-    await tx.execute(_ADD, asdict(claim))
+async def add(tx: AsyncConnection, claims: Sequence[Claim]) -> None:
+    if claims:
+        await tx.execute(_ADD, [asdict(claim) for claim in claims])
 
 
 async def save(tx: AsyncConnection, claim: Claim) -> None:
@@ -107,24 +124,37 @@ async def of_posting(tx: AsyncConnection, posting_id: UUID) -> list[Claim]:
     return [_claim(row) for row in await tx.execute(_OF_POSTING, {"posting": posting_id})]
 
 
-async def open_claim(tx: AsyncConnection, posting_id: UUID, citizen_id: str) -> Claim | None:
-    values = {"posting": posting_id, "citizen": citizen_id, "states": list(PLACED | ASKING)}
-    row = (await tx.execute(_MINE_HERE, values)).first()
-    return None if row is None else _claim(row)
+async def claimants(tx: AsyncConnection, posting_id: UUID, citizens: Collection[str]) -> set[str]:
+    """Which of the citizens have an open claim to the posting."""
+    values = {"posting": posting_id, "citizens": list(citizens), "states": list(PLACED | ASKING)}
+    return set((await tx.execute(_HERE, values)).scalars())
 
 
 async def coming(
     tx: AsyncConnection, citizen_id: str, since: datetime, states: Collection[str] = COMING
 ) -> tuple[Claim, ...]:
-    values = {"citizen": citizen_id, "states": list(states), "since": since}
+    values = {"citizens": [citizen_id], "states": list(states), "since": since}
     return tuple(_claim(row) for row in await tx.execute(_COMING, values))
 
 
 async def load_of(tx: AsyncConnection, citizen_id: str, since: datetime) -> Load:
     """What a citizen is going to work, and what they have worked by the ledger."""
-    months = list(await tx.execute(_MONTHS, {"citizen": citizen_id, "since": f"{since:%Y-%m}"}))
-    worked = tuple((row.month, int(row.minutes)) for row in months)
-    return Load(await coming(tx, citizen_id, since), worked, tuple((row.month, int(row.krw)) for row in months))
+    return (await loads_of(tx, [citizen_id], since))[citizen_id]
+
+
+async def loads_of(tx: AsyncConnection, citizens: Collection[str], since: datetime) -> dict[str, Load]:
+    """The same for many."""
+    months = list(await tx.execute(_MONTHS, {"citizens": list(citizens), "since": f"{since:%Y-%m}"}))
+    values = {"citizens": list(citizens), "states": list(COMING), "since": since}
+    claims = [_claim(row) for row in await tx.execute(_COMING, values)]
+    return {
+        citizen: Load(
+            tuple(claim for claim in claims if claim.citizen_id == citizen),
+            tuple((row.month, int(row.minutes)) for row in months if row.citizen_id == citizen),
+            tuple((row.month, int(row.krw)) for row in months if row.citizen_id == citizen),
+        )
+        for citizen in citizens
+    }
 
 
 async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID] | None, limit: int) -> list[Claim]:
@@ -134,7 +164,7 @@ async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID
 
 
 @dataclass(frozen=True)
-class Comer:
+class Look:
     """Who asks for a place, with the key of the request."""
 
     posting_id: UUID
@@ -142,16 +172,16 @@ class Comer:
     key: str
 
 
-async def glance(connection: AsyncConnection, comers: Sequence[Comer], now: datetime) -> list[Row[Any] | None]:
+async def glance(connection: AsyncConnection, looks: Sequence[Look], now: datetime) -> list[Row[Any] | None]:
     """For each, a look without a lock: whether the posting is open, whether it is still to come, whether the request was
     answered before. None where there is no such posting.
     """
     values = {
-        "postings": [one.posting_id for one in comers], "principals": [one.principal for one in comers],
-        "keys": [one.key for one in comers], "now": now,
+        "postings": [one.posting_id for one in looks], "principals": [one.principal for one in looks],
+        "keys": [one.key for one in looks], "now": now,
     }  # fmt: skip
     seen = {row.ordinal: row for row in await connection.execute(_GLANCE, values)}
-    return [seen.get(ordinal) for ordinal in range(1, len(comers) + 1)]
+    return [seen.get(ordinal) for ordinal in range(1, len(looks) + 1)]
 
 
 async def nearest_open(

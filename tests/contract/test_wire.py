@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.matching.alerts.wire import AlertWriter
+from services.matching.engine.bits import to_us
 from services.matching.engine.matches import CAUSES, MATCH, RULES
-from services.matching.engine.state import to_us
 from shared.contracts import Alert, Posting, Watch
 from shared.contracts.alert import alert_id, distance_bucket_m
 from shared.geo import district
@@ -68,7 +68,7 @@ def batches(cases: list[Case], now: datetime, trace: list[tuple[str, bytes]]) ->
         world.engine.put_posting(case.about, now, look=False)
         matches[nth] = (
             world.engine.citizens.row(case.settings.citizen_id, 0), world.engine.postings.row(case.about.id),
-            -1 if case.distance_m is None else case.distance_m, nth, RULES.index(case.by), CAUSES.index(case.cause),  # type: ignore[arg-type]
+            -1 if case.distance_m is None else case.distance_m, nth, RULES.index(case.by), CAUSES.index(case.cause),
         )  # fmt: skip
     received = np.array([to_us(case.received) for case in cases], np.int64)
     for batch in AlertWriter(world.engine, district()).write(matches, received, now, trace):

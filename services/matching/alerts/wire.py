@@ -19,10 +19,10 @@ from services.matching.alerts import assembly
 from services.matching.alerts.assembly import NO_REACH, SAID
 from services.matching.alerts.fragments import Fragments
 from services.matching.engine.areas import Areas
+from services.matching.engine.bits import to_us
 from services.matching.engine.engine import Engine
 from services.matching.engine.fixes import Text
 from services.matching.engine.matches import CAUSES, Match, named
-from services.matching.engine.state import to_us
 from services.matching.engine.tables import I64, Rows
 from services.matching.watches.domain import free_spans, has_windows, quiet_until
 from shared.contracts import Alert, Posting, Watch

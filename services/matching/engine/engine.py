@@ -6,19 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import datetime
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine import kernel
 from services.matching.engine.areas import OUTSIDE, Areas
+from services.matching.engine.bits import SHARED_BIT, InterestBits, to_ms
+from services.matching.engine.citizens import CitizenBook, is_muted
 from services.matching.engine.fixes import Fixes
 from services.matching.engine.matches import CAUSES, MATCH, NOBODY, joined
 from services.matching.engine.meeting import copy_pairs, find_pair, mark_alerted
+from services.matching.engine.postings import PostingBook
 from services.matching.engine.residents import Concerned
-from services.matching.engine.state import SHARED_BIT, CitizenBook, InterestBits, PostingBook, is_muted, to_ms
 from services.matching.engine.tables import ANEW, F64, Pairs, Rows
 from shared.contracts import Posting, Watch
 from shared.contracts.alert import Cause
@@ -167,7 +169,7 @@ class Engine:
         citizens = np.array([self.citizens.row(citizen, partition) for citizen, _, _ in alerted], np.int64)
         postings = np.array([self.postings.row(posting) for _, posting, _ in alerted], np.int64)
         epochs = np.array([epoch for _, _, epoch in alerted], np.int32)
-        self._make_room(len(alerted))
+        self.make_room(len(alerted))
         self.pairs.used += mark_alerted(citizens, postings, epochs, self.pairs.table)
 
     def _until_done(self, size: int, some: Callable[[int], tuple[int, int, int]], cause: Cause) -> Rows:
@@ -175,7 +177,7 @@ class Engine:
         matches: list[Rows] = []
         done = 0
         while done < size:
-            self._make_room(max(ROOM, self.postings.cells.longest))
+            self.make_room(max(ROOM, self.postings.cells.longest))
             done, written, self.pairs.used = some(done)
             self._out["cause"][:written] = CAUSES.index(cause)
             matches.append(self._truly_wanted(self._out[:written].copy()))
@@ -208,7 +210,7 @@ class Engine:
         theirs, ours = posting.audience.interests, watch.interests
         return not is_muted(watch, posting) and (not theirs or not ours or not set(theirs).isdisjoint(ours))
 
-    def _make_room(self, wanted: int) -> None:
+    def make_room(self, wanted: int) -> None:
         """For `wanted` more pairs, and for as many matches as one cell can give at once."""
         if len(self._out) < self.postings.cells.longest:
             self._out = np.zeros(self.postings.cells.longest * 2, MATCH)
@@ -227,31 +229,3 @@ class Engine:
 
     def _dongs(self, lat: F64, lon: F64) -> NDArray[np.int64]:
         return self._areas.of(lat, lon) if self.postings.areas else np.full(len(lat), OUTSIDE, np.int64)
-
-
-def warm_up(district: District) -> None:
-    """Compile the kernel, or load it from its cache, before the first fix comes: one tiny run of every entry."""
-    now, nowhere = datetime.fromtimestamp(0, UTC), uuid4()
-    engine = Engine(district, Rules())
-    where = {"circles": [{"lat": 0.0, "lon": 0.0, "radius_m": 700}], "dongs": [district.dongs[0].code]}
-    common = {
-        "kind": "job",
-        "version": 1,
-        "status": "open",
-        "where": where,
-        "headline": "-",
-        "institution": "-",
-        "link": "-",
-    }
-    later = now + timedelta(days=1)
-    posting = Posting.model_validate({**common, "id": nowhere, "expires_at": later, "changed_at": now})
-    home = (district.dongs[0].code,)
-    engine.put_watch(
-        Watch(citizen_id="-", version=1, consent_epoch=1, located=True, home_dongs=home, changed_at=now), 0, now
-    )
-    engine.put_posting(posting, now)
-    engine.take(Fixes.of(["-"], [0], [(0.0, 0.0, 0.0, 1, 1, 1)]), now)
-    engine.put_posting(posting.model_copy(update={"version": 2, "urgency_epoch": 1}), now)
-    engine.look_again([0], now, "watch_changed")
-    engine.remember([("-", nowhere, 1)], 0)
-    engine._make_room(engine.pairs.limit)

@@ -23,6 +23,7 @@ from services.matching.engine.zones import (
     exit_rim_m,
     find_cell,
     haversine_m,
+    is_far,
     zone_of,
 )  # fmt: skip
 
@@ -74,10 +75,12 @@ def scan_cell(c, dong, was, entry, now_ms, citizens, postings, shapes, pool, pai
     citizen = citizens[c]
     was_lat, was_lon, was_cos, was_dong = was
     came = not math.isnan(was_lat)
-    cos_lat = math.cos(math.radians(citizen.lat))
+    lat, lon, cos_lat = citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat))
     for k in range(entry.start, entry.start + entry.length):
         shape = shapes[pool[k]]
-        zone = zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape)
+        if is_far(lat, lon, cos_lat, shape) and (not came or is_far(was_lat, was_lon, was_cos, shape)):
+            continue
+        zone = zone_of(lat, lon, cos_lat, dong, citizen.radius_m, shape)
         before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape) if came else BEYOND
         if zone == before and zone != RIM:
             continue
@@ -100,6 +103,8 @@ def leave_cell(c, dong, was, entry, citizens, shapes, pool, pairs):
     cos_lat = math.cos(math.radians(citizen.lat))
     for k in range(entry.start, entry.start + entry.length):
         shape = shapes[pool[k]]
+        if is_far(was_lat, was_lon, was_cos, shape):
+            continue
         before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape)
         if before == INSIDE and zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape) == BEYOND:
             slot = find_pair(pairs, c, shape.posting)

@@ -9,25 +9,29 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError
+from numpy.typing import NDArray
 
 from services.matching.alerts.publisher import AlertPublisher
-from services.matching.engine import kernel, replay
+from services.matching.engine import kernel
+from services.matching.engine.bits import to_ms
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.erasure import Erasure
+from services.matching.engine.fixes import Fixes
 from services.matching.engine.matches import NOBODY, joined
+from services.matching.engine.restoring import Restoring, event_of
 from services.matching.engine.shares import Shares
-from services.matching.engine.state import to_ms
 from services.matching.engine.tables import Rows
 from services.matching.index import store
-from services.matching.index.store import StoredFix
 from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
@@ -35,11 +39,10 @@ from shared.clock import Clock
 from shared.contracts import Event, Posting, Watch
 from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
-from shared.contracts.watch import WATCHES
 from shared.geo import District
 from shared.messaging import dead_letters, kafka, tracing
 from shared.messaging.consumer import Halted
-from shared.messaging.envelope import BadRecordError, open_envelope
+from shared.messaging.envelope import BadRecordError
 from shared.messaging.partitions import partition_of
 from shared.messaging.progress import Progress
 from shared.messaging.record_batches import BatchConsumer, Item, next_offset, opened, to_be_traced
@@ -49,6 +52,15 @@ log = structlog.get_logger()
 GROUP = "matching-engine"
 POLL_MS = 20
 COMMIT_EVERY_S = 0.2
+
+
+class OnItsWay(NamedTuple):
+    """A batch that was taken and whose alerts are being sent."""
+
+    alerts: asyncio.Task[None]
+    fixes: Fixes
+    outcome: NDArray[np.int8]
+    offsets: dict[TopicPartition, int]
 
 
 class Session(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -67,6 +79,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._owned: set[int] = set()
         self._arriving: set[int] = set()
         self._uncommitted: dict[TopicPartition, int] = {}
+        self._on_its_way: OnItsWay | None = None
         self._limit = dead_letters.Limit(settings.dead_letters_per_minute)
 
     async def run(self) -> None:
@@ -76,11 +89,14 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
         self._alerts = AlertPublisher(self._engine, self._producer, self._district, self._clock)
         self._erasure = Erasure(self._settings.kafka_url, self._fixes)
+        self._restoring = Restoring(
+            self._settings.kafka_url, self._clock, self._engine, self._redis, self._fixes, self._state, self._engine_put
+        )
         try:
             await self._producer.start()
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
             await self._state.start()
-            await self._restore_postings()
+            await self._restoring.postings()
             self._fixes.subscribe([LOCATIONS.name], listener=self)
             await self._fixes.start()
             loops = [
@@ -88,15 +104,18 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 for loop in (self._take_fixes, self._take_state, self._keep_time, self._keep_index)
             ]
             await _first_to_end(loops)
+            await self._settle()
             await self._commit()
         finally:
+            if self._on_its_way is not None:
+                self._on_its_way.alerts.cancel()
             for client in (self._fixes, self._state, self._producer):
                 await client.stop()
             await self._redis.aclose()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """The batch in hand is finished and committed before another worker takes over."""
-        async with self._busy:
+        async with self._settled():
             await self._commit()
             for partition in {p.partition for p in revoked}:
                 self._owned.discard(partition)
@@ -107,68 +126,15 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._arriving |= {p.partition for p in assigned}
 
-    async def _restore_postings(self) -> None:
-        started, count, now = time.monotonic(), 0, self._clock()
-        async for record in replay.to_end(self._state, self._state.assignment()):
-            if (event := _opened(record)) is not None and isinstance(event, Posting):
-                self._engine.put_posting(event, now, look=False)
-                self._shares.posting(record.partition, event)
-                count += 1
-        log.info("postings_restored", count=count, seconds=round(time.monotonic() - started, 2))
-
-    async def _restore_citizens(self, partitions: set[int]) -> None:
-        """Everything known of the citizens of newly given partitions; then whatever they missed meanwhile is told."""
-        started, now = time.monotonic(), self._clock()
-        await self._restore_watches({TopicPartition(WATCHES.name, p) for p in partitions}, now)
-        rows: list[int] = []
-        for partition in partitions:
-            self._engine.remember(await replay.alerted(self._settings.kafka_url, partition), partition)
-            for citizen_id, fix in (await self._positions(partition, now)).items():
-                row = self._engine.citizens.row(citizen_id, partition)
-                if self._engine.restore_position(
-                    row, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.consent_epoch
-                ):
-                    rows.append(row)
+    async def _welcome(self, arriving: set[int]) -> None:
+        """Citizens of newly given partitions: all that is known of them, then whatever they missed meanwhile is told."""
+        rows = await self._restoring.citizens(arriving)
         gc.collect()
         gc.freeze()  # what was restored stays; only what comes after is worth a collector's look
-        self._owned |= partitions
-        log.info(
-            "citizens_restored",
-            partitions=len(partitions),
-            positions=len(rows),
-            seconds=round(time.monotonic() - started, 2),
-        )
+        self._owned |= arriving
         await self._alerts.publish(self._engine.look_again(rows, self._clock(), "caught_up"))
-        for matches in self._engine.residents_caught_up(partitions, self._clock()):
+        for matches in self._engine.residents_caught_up(arriving, self._clock()):
             await self._alerts.publish(matches)
-
-    async def _restore_watches(self, watches: set[TopicPartition], now: datetime) -> None:
-        """By a consumer of their own: what _take_state reads meanwhile waits for its turn, and fixes must not overtake."""
-        next_offsets: dict[TopicPartition, int] = {}
-        async for record in replay.whole(self._settings.kafka_url, watches, next_offsets):
-            if (event := _opened(record)) is not None:
-                self._engine_put(event, record.partition, now, look=False)
-        others = self._state.assignment() - watches
-        next_offsets |= {tp: await self._state.position(tp) for tp in others}
-        self._state.assign(list(next_offsets))
-        for tp, offset in next_offsets.items():  # an assignment forgets every position
-            self._state.seek(tp, offset)
-
-    async def _positions(self, partition: int, now: datetime) -> dict[str, StoredFix]:
-        """Where citizens last were: the newest of what Redis kept and of what locations.v1 still has up to the offset
-        from which the worker goes on. Either alone may have gaps: Redis was away, or the topic was erased (M9).
-        """
-        where = TopicPartition(LOCATIONS.name, partition)
-        found = await replay.fixes_before(self._settings.kafka_url, partition, await self._fixes.committed(where) or 0)
-        try:
-            kept = await store.fixes_of(self._redis, partition, to_ms(now))
-        except store.FAULTS as error:
-            log.warning("redis_away", error=type(error).__name__)
-            kept = {}
-        for citizen_id, fix in kept.items():
-            if citizen_id not in found or found[citizen_id].observed_ms < fix.observed_ms:
-                found[citizen_id] = fix
-        return found
 
     async def _take_fixes(self) -> None:
         committed_at = time.monotonic()
@@ -178,44 +144,61 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             async with self._busy:
                 if self._arriving:
                     arriving, self._arriving = self._arriving, set()
-                    await self._restore_citizens(arriving)
+                    await self._welcome(arriving)
                 owned = {tp: items for tp, items in taken.items() if tp.partition in self._owned}
                 if owned:
                     items = [item for items in owned.values() for item in items]
                     with tracing.consuming_records(LOCATIONS.name, GROUP, to_be_traced(items)):
-                        await self._apply(items)
-                    self._uncommitted |= {tp: next_offset(items[-1]) for tp, items in owned.items()}
+                        await self._apply(items, {tp: next_offset(items[-1]) for tp, items in owned.items()})
+                else:
+                    await self._settle()
                 if self._uncommitted and time.monotonic() - committed_at > COMMIT_EVERY_S:
                     await self._commit()
                     committed_at = time.monotonic()
             self._progress.seen(self._fixes)
 
-    async def _apply(self, taken: list[Item]) -> None:
-        """One batch: alerts acknowledged before anything is remembered. A position kept in Redis ahead of its alerts
-        would, after a crash, make the fixes late that are read again for them.
-        """
+    async def _apply(self, taken: list[Item], offsets: dict[TopicPartition, int]) -> None:
+        """One batch. Its alerts are on their way while the next is taken, which settles it."""
         decoded = decode(taken)
         await self._give_up(taken, decoded.bad)
         matches, outcome = self._engine.take(decoded.fixes, self._clock())
         for name, count in zip(kernel.OUTCOMES, np.bincount(outcome, minlength=len(kernel.OUTCOMES)), strict=True):
             telemetry.FIXES.labels(name).inc(int(count))
         self._erasure.refused(decoded.fixes, outcome)
-        await self._alerts.publish(matches, decoded.fixes.rows["received_us"])
-        self._shares.moved(decoded.fixes, outcome)
+        alerts = asyncio.create_task(self._alerts.publish(matches, decoded.fixes.rows["received_us"]))
+        await self._settle()
+        self._on_its_way = OnItsWay(alerts, decoded.fixes, outcome, offsets)
+
+    async def _settle(self) -> None:
+        """The batch before is acknowledged, and only then are its positions and offsets remembered. A position kept in Redis
+        ahead of its alerts would, after a crash, make the fixes late that are read again for them.
+        """
+        batch, self._on_its_way = self._on_its_way, None
+        if batch is not None:
+            await batch.alerts
+            self._shares.moved(batch.fixes, batch.outcome)
+            self._uncommitted |= batch.offsets
+
+    @asynccontextmanager
+    async def _settled(self) -> AsyncIterator[None]:
+        """Nothing is changed meanwhile, and nothing that was changed is still to be told."""
+        async with self._busy:
+            await self._settle()
+            yield
 
     async def _take_state(self) -> None:
         while not self._stopping.is_set():
             records = [r for records in (await self._state.getmany(timeout_ms=POLL_MS)).values() for r in records]
             if not records:
                 continue
-            async with self._busy:
+            async with self._settled():  # of who withdraws now no position may be noted later
                 with tracing.consuming_records(records[0].topic, GROUP, records):
                     await self._alerts.publish(self._applied(records))
 
     def _applied(self, records: list[ConsumerRecord]) -> Rows:
         matches: list[Rows] = []
         for record in records:
-            event = _opened(record)
+            event = event_of(record)
             if event is None:
                 log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
                 continue
@@ -249,7 +232,9 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         """Write what changed to Redis at once; look every so often whether it is all still there."""
         while not self._stopping.is_set():
             covered = await self._erasure.covered()
-            await self._shares.write(self._owned, to_ms(self._clock()), self._engine, self._busy)
+            await self._shares.write(
+                self._owned, to_ms(self._clock()), self._engine, self._settled, hurry=bool(covered)
+            )
             await self._erasure.erase(covered)
             telemetry.INDEX_SIZE.labels("postings").set(self._engine.postings.table.size)
             telemetry.INDEX_SIZE.labels("cells").set(self._engine.postings.cells.size)
@@ -280,16 +265,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 log.warning("commit_refused", group=GROUP, error=type(error).__name__)
         for tp, offset in mine.items():
             self._progress.handled(tp, offset)
-
-
-def _opened(record: ConsumerRecord) -> Event | None:
-    """The event of a state topic, or None for a tombstone or a record that is against its contract."""
-    if record.value is None:
-        return None
-    try:
-        return open_envelope(record).data
-    except BadRecordError:
-        return None
 
 
 async def _first_to_end(tasks: list[asyncio.Task[None]]) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import numpy as np
 import structlog
@@ -31,6 +32,8 @@ from shared.geo import District
 log = structlog.get_logger()
 
 GATHER_S = 0.03
+POSITIONS_EVERY_MS = 3_000
+Settled = Callable[[], AbstractAsyncContextManager[None]]
 KEPT = ["citizen", "lat", "lon", "accuracy_m", "observed_ms", "partition", "epoch"]
 
 
@@ -47,6 +50,7 @@ class Shares:
         self._dirty: dict[int, dict[str, Posting]] = {}
         self._written: dict[str, tuple[str, ...]] = {}
         self._moved: list[Rows] = []
+        self._moved_ms = 0
         self._withdrawn: list[tuple[int, str]] = []
         self._doubtful: set[int] = set()
         self._wake = asyncio.Event()
@@ -92,13 +96,18 @@ class Shares:
             await asyncio.wait_for(self._wake.wait(), at_most_s)
         self._wake.clear()
 
-    async def write(self, owned: set[int], now_ms: int, engine: Engine, settled: asyncio.Lock) -> None:
+    async def write(
+        self, owned: set[int], now_ms: int, engine: Engine, settled: Settled, *, hurry: bool = False
+    ) -> None:
         """Write what changed; rebuild the shares that Redis lost, or may have missed something of.
 
-        Who holds `settled` sees no position whose alerts are still on their way.
+        Within `settled` no position is seen whose alerts are still on their way. Positions wait for one another, unless
+        there is `hurry`: fixes are about to be erased from their log, or somebody withdrew.
         """
-        moved, self._moved = self._moved, []
         withdrawn, self._withdrawn = self._withdrawn, []
+        moved: list[Rows] = []
+        if hurry or withdrawn or now_ms - self._moved_ms >= POSITIONS_EVERY_MS:
+            moved, self._moved, self._moved_ms = self._moved, [], now_ms
         try:
             await self._put_moved(moved, engine.citizens.ids)
             while withdrawn:
@@ -116,11 +125,11 @@ class Shares:
                 log.warning("redis_away", error=type(error).__name__)
             self._doubtful |= owned
 
-    async def _rebuild(self, partition: int, now_ms: int, engine: Engine, settled: asyncio.Lock) -> None:
+    async def _rebuild(self, partition: int, now_ms: int, engine: Engine, settled: Settled) -> None:
         started = time.monotonic()
         postings = dict(self._postings.get(partition, {}))
         await self._put({**self._dirty.get(partition, {}), **postings})
-        async with settled:
+        async with settled():
             positions = self._positions(partition, now_ms, engine)
         await self._put_moved([positions], engine.citizens.ids)
         await store.mark_whole(self._redis, partition)

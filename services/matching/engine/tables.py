@@ -98,12 +98,13 @@ SHAPE = np.dtype(
         ("lon", np.float64),
         ("radius_m", np.float64),  # 0: not a circle but the 행정동 in `dongs`, a bit each
         ("cos_lat", np.float64),
+        ("far_m2", np.float64),  # beyond this plane distance, squared, one is beyond its widest exit rim for certain
         ("dongs", np.int64),
         ("posting", np.int64),
     ],
     align=True,
 )
-NEW_SHAPE = (0, 0, 0, 0, 0, -1)
+NEW_SHAPE = (0, 0, 0, 0, np.inf, 0, -1)
 
 # `together` is the citizen's fix_count at the last fix inside the circle or, once in, inside its exit rim, as far as it
 # was written (meeting.meet). Present means at most one fix since: an exit needs a second fix that confirms it (M1).
@@ -115,7 +116,10 @@ NO_CELL = (-1, 0, 0, 0)
 
 
 def _filled(dtype: np.dtype[Any], blank: tuple[Any, ...], size: int) -> Rows:
-    return np.full(size, np.array(blank, dtype), dtype)
+    rows = np.empty(size, dtype)
+    for name, value in zip(dtype.names or (), blank, strict=True):
+        rows[name] = value  # by column: a whole row at a time takes five times as long
+    return rows
 
 
 class Table:

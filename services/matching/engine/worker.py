@@ -8,8 +8,8 @@ import gc
 import structlog
 from aiokafka.errors import KafkaError
 
-from services.matching.engine.engine import warm_up
 from services.matching.engine.session import GROUP, Session
+from services.matching.engine.warmup import warm_up
 from services.matching.index import store
 from services.matching.settings import Settings
 from shared.clock import Clock, utc_now

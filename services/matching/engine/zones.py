@@ -45,6 +45,14 @@ def find_cell(lat, lon, cells):
 
 
 @compiled
+def is_far(lat, lon, cos_lat, shape):
+    """Whether a point is BEYOND a circle at the first glance, without a division or a root; false says nothing."""
+    x = (lon - shape.lon) * METRES_PER_DEGREE * 0.5 * (cos_lat + shape.cos_lat)
+    y = (lat - shape.lat) * METRES_PER_DEGREE
+    return x * x + y * y > shape.far_m2 and cos_lat > 0.1 and abs(lon - shape.lon) < 180.0
+
+
+@compiled
 def zone_of(lat, lon, cos_lat, dong, reach_cap_m, shape):
     """INSIDE, in the exit RIM, or BEYOND: by distance, or by the 행정동 stood in (which has no rim).
 

@@ -12,6 +12,7 @@ from services.spaces.bookings.api import router as bookings
 from services.spaces.calendars.api import router as calendars
 from services.spaces.checkin.api import router as checkin
 from services.spaces.clockwork import do_chores_forever
+from services.spaces.closures.api import router as closures
 from services.spaces.desk.api import router as desk
 from services.spaces.facilities.api import router as facilities
 from services.spaces.icalendar.api import router as icalendar
@@ -35,6 +36,7 @@ ROUTERS = (
     imports,
     places,
     icalendar,
+    closures,
 )
 
 

@@ -152,13 +152,6 @@ class TextBody(Body):
     text: RestText
 
 
-class HolidayBody(Body):
-    """A day declared a public holiday."""
-
-    day: Annotated[date, Field(ge=date(2020, 1, 1), le=date(2099, 12, 31))]
-    name: Annotated[str, StringConstraints(min_length=2, max_length=50, strip_whitespace=True)]
-
-
 class HolidayView(BaseModel):
     day: date
     name: str

@@ -9,6 +9,7 @@ BENCHES = {
     "engine": "one matching worker, Kafka in and Kafka out",
     "jobs": "claims on one hot posting, lists of 100,000, imports of 10,000 rows",
     "spaces": "free times of 500 spaces for a week, bookings a second, at 10,000 and 1,000,000 bookings",
+    "notices": "a notice to 100,000 residents: the last alert in the inboxes, and memory",
     "journey": "from a position accepted by HTTP to the alert on the stream, and the memory of the whole stack",
 }
 USAGE = "usage: ./dev bench NAME [--json OUT] [options]\n\n" + "".join(

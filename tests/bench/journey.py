@@ -3,8 +3,10 @@
     ./dev bench journey [--citizens 500] [--fixes-per-request 5] [--seconds 30] [--json OUT]
 
 Citizens ride along a street lined with postings of 50 m; each measures once a second and sends every few seconds what
-it measured, as a device does that spares its battery: 500 citizens are 500 fixes a second. Latency is counted from the
-start of the request that carried the deciding fix, so it includes the acceptance itself.
+it measured, as a device does that spares its battery: 500 citizens are 500 fixes a second. `latency_ms` is counted
+from the answer 202 to the request that carried the deciding fix until its alert is read from the stream (none, if that came
+first); `from_request_ms` from the start of that request. At the end the busiest posting closes: `closing` tells how long
+until the last of the screens that showed it says 마감.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ class Rider:
     entered_at: dict[int, float] = field(default_factory=dict)
     accepted_at: dict[int, float] = field(default_factory=dict)
     told_at: dict[int, float] = field(default_factory=dict)
+    closed_at: dict[int, float] = field(default_factory=dict)
     repeated: int = 0
     stages: list[tuple[float, float]] = field(default_factory=list)
 
@@ -53,8 +56,9 @@ def longitude(at_m: float) -> float:
     return WEST + at_m / (M_PER_DEGREE * LON_SCALE)
 
 
-async def open_street(client: httpx.AsyncClient, officer: dict[str, str], count: int) -> None:
-    now = datetime.now(UTC)
+async def open_street(client: httpx.AsyncClient, officer: dict[str, str], count: int) -> list[str]:
+    """The postings along the street; returns their ids."""
+    made, now = [], datetime.now(UTC)
     for number in range(count):
         body = {
             "headline": f"표본 {number:04d}", "place": {"name": "표본", "lat": SOUTH, "lon": longitude((number + 1) * SPACING_M)},
@@ -65,6 +69,25 @@ async def open_street(client: httpx.AsyncClient, officer: dict[str, str], count:
             "/api/jobs/postings", json=body, headers={**officer, "Idempotency-Key": str(uuid4())}
         )
         answer.raise_for_status()
+        made.append(str(answer.json()["id"]))
+    return made
+
+
+async def close_busiest(
+    client: httpx.AsyncClient, officer: dict[str, str], street: list[str], riders: list[Rider]
+) -> dict[str, object]:
+    """The posting that most were told of closes: how long until every one of their screens says so (마감)."""
+    number = max(range(len(street)), key=lambda n: sum(n in rider.told_at for rider in riders))
+    told, started = [rider for rider in riders if number in rider.told_at], time.perf_counter()
+    key = {"Idempotency-Key": str(uuid4())}
+    answer = await client.post(
+        f"/api/jobs/postings/{street[number]}/close", json={"reason": "표본"}, headers={**officer, **key}
+    )
+    answer.raise_for_status()
+    while time.perf_counter() < started + 20 and not all(number in rider.closed_at for rider in told):
+        await asyncio.sleep(0.01)
+    waits = [rider.closed_at[number] - started for rider in told if number in rider.closed_at]
+    return {"screens": len(told), "unclosed": len(told) - len(waits), "last_ms": round(max(waits, default=0) * 1000, 1)}
 
 
 async def listen(client: httpx.AsyncClient, rider: Rider, ready: asyncio.Semaphore) -> None:
@@ -75,6 +98,9 @@ async def listen(client: httpx.AsyncClient, rider: Rider, ready: asyncio.Semapho
             if line.startswith("data:") and "headline" in line:
                 item = json.loads(line[5:])
                 number = int(item["headline"].split()[-1])
+                if item["state"] == "closed":
+                    rider.closed_at[number] = time.perf_counter()
+                    continue
                 rider.repeated += number in rider.told_at
                 rider.told_at.setdefault(number, time.perf_counter())
                 made, told = (datetime.fromisoformat(item[name]) for name in ("made_at", "told_at"))
@@ -113,7 +139,8 @@ async def measure(stack: Stack, citizens: int, per_request: int, seconds: float)
         httpx.AsyncClient(base_url=stack.gateway_url, limits=limits, timeout=30) as listening,
     ):
         length_m = citizens * 7 + (seconds + 5 + per_request) * STEP_M
-        await open_street(client, bearer(stack, "officer:표본 기관"), int(length_m / SPACING_M) + 1)
+        officer = bearer(stack, "officer:표본 기관")
+        street = await open_street(client, officer, int(length_m / SPACING_M) + 1)
         riders = [Rider(f"bench-{i:04d}", bearer(stack, f"citizen:bench-{i:04d}"), 7.0 * i) for i in range(citizens)]
         for rider in riders:
             key = {"Idempotency-Key": str(uuid4())}
@@ -138,13 +165,12 @@ async def measure(stack: Stack, citizens: int, per_request: int, seconds: float)
         deadline = time.perf_counter() + 20
         while time.perf_counter() < deadline and any(r.entered_at.keys() - r.told_at.keys() for r in riders):
             await asyncio.sleep(0.1)
+        spent = {name: round(used, 2) for name, s in cpu_s(stack).items() if (used := s - before[name]) >= 0.1}
+        closing = await close_busiest(client, officer, street, riders)
         for stream in streams:
             stream.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
-    spent = {
-        name: round(after - before[name], 2) for name, after in cpu_s(stack).items() if after - before[name] >= 0.1
-    }
-    return {**summary(riders, per_request, took), "cpu_s": spent}
+    return {**summary(riders, per_request, took), "closing": closing, "cpu_s": spent}
 
 
 def bearer(stack: Stack, who: str) -> dict[str, str]:

@@ -70,6 +70,31 @@ async def test_a_repeated_claim_is_answered_alike_and_once(jobs: JobsDesk) -> No
     problem(await jobs.ask("POST", path, {"wait": True}, as_=HANEUL, key=key), 422, "idempotency-key-reused")
 
 
+async def test_of_ten_claims_of_one_citizen_made_at_once_one_succeeds_and_the_others_are_told_why(
+    jobs: JobsDesk,
+) -> None:
+    posting, who = await jobs.opened(slots=20), somebody()
+    path = f"/postings/{posting['id']}/claims"
+    crowd = [who] * 10 + [somebody() for _ in range(5)]
+    answers = await asyncio.gather(*(jobs.ask("POST", path, {}, as_=one) for one in crowd))
+    assert Counter(answer.status_code for answer in answers[:10]) == {201: 1, 409: 9}
+    assert {answer.status_code for answer in answers[10:]} == {201}
+    refused = [answer for answer in answers if answer.status_code == 409]
+    assert {problem(answer, 409, "conflict")[0]["rule"] for answer in refused} == {"claimed-already"}
+    assert await states(jobs, posting) == ["held"] * 6
+
+
+async def test_who_was_refused_in_a_crowd_may_ask_again_under_the_same_key(jobs: JobsDesk) -> None:
+    posting, who, key, first = await jobs.opened(slots=1), somebody(), uuid4().hex, somebody()
+    path = f"/postings/{posting['id']}/claims"
+    crowd = await asyncio.gather(
+        jobs.ask("POST", path, {}, as_=first), jobs.ask("POST", path, {"wait": False}, as_=who, key=key)
+    )
+    assert [answer.status_code for answer in crowd] == [201, 409]
+    await jobs.good("POST", f"/claims/{crowd[0].json()['id']}/drop", {"reason": "일이 생겼습니다"}, as_=first)
+    assert (await jobs.ask("POST", path, {"wait": False}, as_=who, key=key)).status_code == 201
+
+
 async def test_nobody_claims_twice_nor_two_places_at_one_time(jobs: JobsDesk) -> None:
     who = somebody()
     first, same, touching = (

@@ -21,6 +21,7 @@ from services.spaces.imports.handlers import feeds_have_news
 from services.spaces.parts import SpacesParts
 from services.spaces.places.api import router as places
 from services.spaces.settings import Settings
+from services.spaces.subscriptions.api import router as subscriptions
 from shared import runtime
 from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
@@ -33,6 +34,7 @@ ROUTERS = (
     bookings,
     checkin,
     desk,
+    subscriptions,
     imports,
     places,
     icalendar,

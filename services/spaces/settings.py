@@ -28,6 +28,12 @@ class Settings(PlatformSettings):
         10_800, ge=0, description="how soon a free time begins that is told to people nearby"
     )
     spaces_gap_least_s: int = Field(1_800, ge=60, description="shortest free time that is offered and told")
+    spaces_refund_full_h: float = Field(24.0, ge=0, description="cancelled so long before, all minutes come back (S3)")
+    spaces_refund_half_h: float = Field(1.0, ge=0, description="cancelled so long before, half of them (S3)")
+    spaces_withdraw_days: float = Field(
+        7.0, ge=0, description="a subscription ended unused so soon is paid back whole (S3)"
+    )
+    spaces_pause_most_days: int = Field(90, ge=0, description="days of pause by which minutes are good for longer (S3)")
     spaces_tick_s: float = Field(1.0, gt=0, description="how often holds, no-shows and offers are looked after")
     spaces_feed_stale_days: float = Field(
         45.0, gt=0, description="rows imported again and again with nothing new for so long raise an alarm (S8)"

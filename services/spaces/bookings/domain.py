@@ -153,6 +153,11 @@ def hold(
     )  # fmt: skip
 
 
+def paid_by(booking: Booking, subscription_id: UUID | None) -> Booking:
+    """The same booking, paid for by a subscription."""
+    return replace(booking, subscription_id=subscription_id)
+
+
 def moved(booking: Booking, state: BookingState, now: datetime, because: str | None = None, **changed: Any) -> Booking:
     """The booking in another state, one version on; only a hold has a time to run out."""
     kept = {"hold_until": None} if state != "held" else {}
@@ -197,10 +202,11 @@ def extend_hold(booking: Booking, now: datetime, hold_s: int, most: int) -> Book
     return moved(booking, "held", now, hold_until=now + timedelta(seconds=hold_s), extensions=booking.extensions + 1)
 
 
-def confirm(booking: Booking, terms: Terms, now: datetime) -> Booking:
+def confirm(booking: Booking, terms: Terms, now: datetime, credit_minutes: int = 0) -> Booking:
     """The citizen's yes: confirmed at once, or pending where an officer decides."""
     expect(booking, "held")
-    return asked(booking, now) if terms.approval == "officer" else agreed(booking, now)
+    paid = replace(booking, credit_minutes=credit_minutes)
+    return asked(paid, now) if terms.approval == "officer" else agreed(paid, now)
 
 
 def asked(booking: Booking, now: datetime) -> Booking:

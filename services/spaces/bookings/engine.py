@@ -70,7 +70,7 @@ async def place(
     unit_id = await unit_for(tx, space, domain.occupied_by(space.terms, window), parts, let_go)
     if unit_id is None:
         raise Taken("starts_at", "taken", FULL)
-    price_krw = domain.price_of(space.terms, window)
+    price_krw = 0 if wish.subscription_id is not None else domain.price_of(space.terms, window)
     booking = domain.hold(uuid4(), space, unit_id, citizen_id, wish, now, hold_s, price_krw=price_krw)
     await put(tx, booking)
     return booking

@@ -17,6 +17,7 @@ from services.spaces.calendars.domain import Span
 from services.spaces.checkin.handlers import close_gaps, free_again, let_go, refuse_suspended, settle_offer
 from services.spaces.facilities.domain import Space
 from services.spaces.parts import SpacesParts
+from services.spaces.subscriptions.handlers import charge, check_pays, refund
 from shared.rules import Conflict
 
 
@@ -35,6 +36,7 @@ async def hold_on(tx: AsyncConnection, space: Space, citizen_id: str, wish: Wish
     domain.check_people(space.terms, wish.people)
     await check_open(tx, space, wish.window)
     booking = await place(tx, space, citizen_id, wish, parts, let_go, hold_s=parts.settings.spaces_hold_s)
+    await check_pays(tx, booking, space, parts)
     await close_gaps(tx, space, booking, parts)
     return booking
 
@@ -51,7 +53,9 @@ async def living(tx: AsyncConnection, booking_id: UUID, parts: SpacesParts) -> t
 
 async def confirm(tx: AsyncConnection, booking: Booking, space: Space, parts: SpacesParts) -> Booking:
     """The citizen's yes: theirs at once, or for an officer to decide."""
-    after = domain.confirm(booking, space.terms, parts.clock())
+    domain.expect(booking, "held")
+    spent = await charge(tx, booking, space, parts)
+    after = domain.confirm(booking, space.terms, parts.clock(), spent)
     await store.save(tx, after)
     await settle_offer(tx, after, "taken", parts)
     return after
@@ -69,6 +73,7 @@ async def decide(
         return after
     after = domain.moved(booking, "rejected", now, reason)
     await store.save(tx, after)
+    await refund(tx, after, parts, reason, whole=True)
     await free_again(tx, space, after, parts)
     return after
 
@@ -77,6 +82,7 @@ async def cancel(tx: AsyncConnection, booking: Booking, space: Space, reason: st
     """Given up by the citizen; whoever waits is offered the time."""
     after = domain.cancel(booking, reason, parts.clock())
     await store.save(tx, after)
+    await refund(tx, after, parts, reason, whole=booking.state == "pending")
     await free_again(tx, space, after, parts)
     return after
 
@@ -109,7 +115,8 @@ async def _moved_in_time(
     unit_id = before.unit_id if not others else await unit_for(tx, space, taken, parts, let_go)
     if unit_id is None:
         raise domain.Taken("starts_at", "taken", FULL)
-    price_krw, terms = domain.price_of(space.terms, window), space.terms
+    terms = space.terms
+    price_krw = 0 if before.subscription_id is not None else domain.price_of(terms, window)
     return replace(after, unit_id=unit_id, price_krw=price_krw, before_min=terms.before_min, after_min=terms.after_min)
 
 
@@ -128,5 +135,6 @@ async def cancel_for(
             after = domain.moved(booking, "cancelled", at, reason)
             await store.save(tx, after)
             await settle_offer(tx, after, "lapsed", parts)
+            await refund(tx, after, parts, reason, whole=True)
             cancelled.append(after)
     return cancelled

@@ -18,6 +18,7 @@ from services.spaces.events import tell
 from services.spaces.facilities.domain import Space
 from services.spaces.parts import SpacesParts
 from services.spaces.settings import Settings
+from services.spaces.subscriptions.handlers import refund
 from shared.contracts.posting import veiled
 from shared.contracts.space import WaitingState
 from shared.rules import Conflict, Refused
@@ -40,6 +41,8 @@ async def let_go(tx: AsyncConnection, space: Space, lapsed: Booking, parts: Spac
     await bookings.save(tx, lapsed)
     if lapsed.state == "no_show":
         await _give_point(tx, lapsed, parts)
+    if lapsed.state == "expired":
+        await refund(tx, lapsed, parts, lapsed.because, whole=True)
     if lapsed.state != "done":
         await free_again(tx, space, lapsed, parts)
 

@@ -60,12 +60,10 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     settings.check()
     database = Database(settings.database_url("delivery"), pool_size=8)
     hours = Hours(settings.delivery_digest_hour, timedelta(seconds=settings.delivery_digest_settles_s))
-    consumer = Consumer(settings, database, group=GROUP, topics=TOPICS, handlers=handlers(hours), clock=clock)
+    consumer = Consumer(
+        settings, database, group=GROUP, topics=TOPICS, handlers=handlers(hours), clock=clock, gather_s=0.3
+    )
     parts = DeliveryParts(database, clock, settings, Vapid(settings.vapid_secret, settings.vapid_contact), hours)
-
-    async def database_answers() -> str | None:
-        await database.ping()
-        return None
 
     async def events_flow() -> str | None:
         return consumer.progress.problem()
@@ -97,7 +95,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         await outside.close()
         await database.close()
 
-    checks = {"database": database_answers, "events": events_flow, "tasks": none_died}
+    checks = {"database": database.answers, "events": events_flow, "tasks": none_died}
     app = create_app("delivery", settings, routers=ROUTERS, checks=checks, lifespan=lifespan, description=ABOUT)
     app.state.verifier = Verifier(settings)
     app.state.parts = parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -119,6 +119,17 @@ async def test_a_changed_row_changes_its_space_and_nothing_an_officer_decided(ro
     assert (after["version"], after["capacity"], after["approval"], after["max_minutes"]) == (3, 40, "instant", 120)
     calendar = await rooms.good("GET", f"/spaces/{before['id']}/calendar", as_=None)
     assert (calendar["version"], calendar["hours"]["fri"]) == (2, [{"opens": "09:00", "closes": "18:00"}])
+
+
+async def test_what_the_source_still_has_goes_on_being_offered(rooms: Rooms) -> None:
+    office = Importer(rooms)
+    await office.done(as_csv(office.room()))
+    first = (await office.listed())[office.called()]["expires_at"]
+    with rooms.clock.at((rooms.clock() + timedelta(days=320)).isoformat()):
+        assert counts(await office.done(as_csv(office.room()))) == (0, 0, 1, 0, 0, 0)
+        renewed = (await office.listed())[office.called()]
+    assert datetime.fromisoformat(renewed["expires_at"]) > datetime.fromisoformat(first) + timedelta(days=300)
+    assert renewed["version"] == 2
 
 
 async def test_all_or_nothing_is_all_or_nothing(rooms: Rooms) -> None:

@@ -43,7 +43,7 @@ class Plan:
     new: list[tuple[Row, UUID, Thing]] = field(default_factory=list)
     changed: list[tuple[Row, Thing, DbRow[Any]]] = field(default_factory=list)
     near: list[tuple[Row, Thing, Known, float]] = field(default_factory=list)
-    unchanged: int = 0
+    unchanged: list[UUID] = field(default_factory=list)
     elsewhere: int = 0
     errors: list[RowError] = field(default_factory=list)
     notes: list[RowError] = field(default_factory=list)
@@ -60,7 +60,7 @@ async def planned(
     for external_id, row in ids.items():
         before = known.get(external_id)
         if before is not None and before.digest == row.digest():
-            plan.unchanged += 1
+            plan.unchanged.append(before.thing_id)
             continue
         thing = target.read(row, district())
         if isinstance(thing, Elsewhere):
@@ -94,6 +94,7 @@ async def applied(tx: AsyncConnection, plan: Plan, mode: Mode, who: Principal, n
         steps = [_step(row, thing_id) for row, thing_id, _ in plan.new]
         await plan.target.open_many(tx, [(thing_id, thing) for _, thing_id, thing in plan.new], who, now)
         steps += await _edited(tx, plan, who, now)
+        await plan.target.renew(tx, [*plan.unchanged, *(before.thing_id for _, _, before in plan.changed)], now)
         if mode == "all-or-nothing" and plan.errors:
             raise refusal(plan.errors)
     report = _report(id_, plan, mode)
@@ -139,7 +140,7 @@ def _offer(row: Row, thing: Thing, near: Known, distance_m: float) -> dict[str, 
 def _report(id_: UUID, plan: Plan, mode: Mode) -> ImportReport:
     errors = sorted(plan.errors, key=lambda e: (e.line, e.column, e.rule))
     counts = {
-        "created": len(plan.new), "changed": len(plan.changed), "unchanged": plan.unchanged, "offered": len(plan.near),
+        "created": len(plan.new), "changed": len(plan.changed), "unchanged": len(plan.unchanged), "offered": len(plan.near),
         "elsewhere": plan.elsewhere, "refused": len({error.line for error in errors}),
     }  # fmt: skip
     near = [

@@ -27,13 +27,16 @@ from shared.geo import District
 from shared.rules import Conflict, Refused
 
 ROLLED_BACK = "가져오기를 되돌렸습니다"
-OFFERED_FOR = timedelta(days=365)
+OFFERED_FOR, RENEWED_BEFORE = timedelta(days=365), timedelta(days=60)
 # A file tells these of a space; what else an officer decided about it stays when a row changes.
 TOLD = ("headline", "description", "place", "capacity", "price_krw", "price_per", "amenities", "photos")
 _SPACES = text("SELECT id, headline AS name, lat, lon FROM space WHERE status = 'open' AND expires_at > :now")
 _BOOKED = text("""
     SELECT DISTINCT space_id FROM booking WHERE space_id = ANY(CAST(:ids AS uuid[])) AND ends_at > :now AND (
         state IN ('pending', 'confirmed', 'in_use') OR (state = 'held' AND hold_until > :now))
+""")
+_ENDING = text("""
+    SELECT id FROM space WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'open' AND expires_at < :soon
 """)
 CLOSED, BOOKED = "닫혀 있습니다 / closed meanwhile", "예약이 있습니다 / somebody has booked it"
 
@@ -65,6 +68,9 @@ class Target(Protocol, Generic[T]):
         self, tx: AsyncConnection, things: Things[T], who: Principal, now: datetime
     ) -> dict[UUID, Refused]:
         """Those that may not be changed (any more), and why."""
+
+    async def renew(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
+        """The source still has them: they go on being offered."""
 
     async def staying(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> dict[UUID, str]:
         """Those that are not to be taken away, and why."""
@@ -114,6 +120,14 @@ class Spaces:
         await store.emit_many(tx, [offers.as_posting(space) for space in changed], now)
         return refused
 
+    async def renew(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
+        soon = [row.id for row in await tx.execute(_ENDING, {"ids": list(ids), "soon": now + RENEWED_BEFORE})]
+        later = {"expires_at": now + OFFERED_FOR}
+        there = [space for space in (await _locked(tx, soon)).values() if space.terms.closes_at is None]
+        renewed = [offers.edit(space, later, now) for space in there if space.status == "open"]
+        await spaces.save_many(tx, renewed)
+        await store.emit_many(tx, [offers.as_posting(space) for space in renewed], now)
+
     async def staying(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> dict[UUID, str]:
         there = await _locked(tx, ids)
         booked = {row.space_id for row in await tx.execute(_BOOKED, {"ids": list(ids), "now": now})}
@@ -161,6 +175,9 @@ class Libraries:
     ) -> dict[UUID, Refused]:
         await self.open_many(tx, things, who, now)
         return {}
+
+    async def renew(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
+        """A place does not expire."""
 
     async def staying(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> dict[UUID, str]:
         return {}

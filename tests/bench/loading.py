@@ -17,7 +17,7 @@ from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
-from tests.bench.workload import Ints, Workload
+from tests.bench.workload import RADIUS_M, Ints, Workload, distance_m
 
 KINDS = ("job", "space", "notice")
 Record = tuple[str, bytes, list[tuple[str, bytes]]]
@@ -29,11 +29,36 @@ def posting_id(number: int) -> UUID:
 
 def postings(work: Workload, now: datetime) -> Iterable[Posting]:
     for number, (lat, lon) in enumerate(work.posting.tolist()):
-        yield Posting.model_validate({
-            "id": posting_id(number), "kind": KINDS[number % 3], "version": 1, "status": "open",
-            "where": {"circles": [{"lat": lat, "lon": lon, "radius_m": 700}]}, "headline": f"표본 {number:06d}",
-            "institution": "표본 기관", "expires_at": now + timedelta(days=1), "link": f"/bench/{number}", "changed_at": now,
-        })  # fmt: skip
+        yield _posting(number, lat, lon, now)
+
+
+def _posting(number: int, lat: float, lon: float, now: datetime) -> Posting:
+    return Posting.model_validate({
+        "id": posting_id(number), "kind": KINDS[number % 3], "version": 1, "status": "open",
+        "where": {"circles": [{"lat": lat, "lon": lon, "radius_m": 700}]}, "headline": f"표본 {number:06d}",
+        "institution": "표본 기관", "expires_at": now + timedelta(days=1), "link": f"/bench/{number}", "changed_at": now,
+    })  # fmt: skip
+
+
+def late_postings(work: Workload, burst: int) -> list[list[float]]:
+    """One place where the most citizens stand, and `burst` others where people are."""
+    rng = np.random.default_rng(work.spec.seed + 1)
+    chosen = work.place[rng.choice(len(work.place), burst + 40, replace=False)]
+    crowded = max(chosen[:40].tolist(), key=lambda at: int((distance_m(work.place, np.array(at)) <= RADIUS_M).sum()))
+    return [crowded, *chosen[40:].tolist()]
+
+
+async def open_postings(kafka_url: str, places: list[list[float]], first: int) -> None:
+    """Open postings at places, numbered from `first`, all at once; returns when the broker has them."""
+    now = datetime.now(UTC)
+    producer = kafka.producer(kafka_url, linger_ms=0)
+    await producer.start()
+    try:
+        await send_events(
+            producer, [_posting(first + nth, lat, lon, now) for nth, (lat, lon) in enumerate(places)], now
+        )
+    finally:
+        await producer.stop()
 
 
 def watches(citizens: int, now: datetime) -> Iterable[Watch]:
@@ -50,14 +75,16 @@ def fix_bodies(work: Workload, started: datetime, received: datetime) -> Iterabl
     for citizen, (lat, lon), ms in zip(
         work.citizen.tolist(), work.place.tolist(), work.observed_ms.tolist(), strict=True
     ):
-        key = b"c%d" % citizen
-        yield (
-            key,
-            (
-                b'{"citizen_id":"%b","lat":%.6f,"lon":%.6f,"accuracy_m":5.0,"observed_at":"%b","received_at":"%b","consent_epoch":1}'
-                % (key, lat, lon, times[ms], stamp)
-            ),
-        )
+        yield fix_body(citizen, lat, lon, times[ms], stamp)
+
+
+def fix_body(citizen: int, lat: float, lon: float, observed: bytes, received: bytes) -> tuple[bytes, bytes]:
+    key = b"c%d" % citizen
+    form = b'{"citizen_id":"%b","lat":%.6f,"lon":%.6f,"accuracy_m":5.0,"observed_at":"%b","received_at":"%b","consent_epoch":1}'
+    return key, form % (key, lat, lon, observed, received)
+
+
+FIX_HEADERS = [("ce_type", Fix.TYPE.encode()), ("ce_source", b"/bench"), ("ce_id", b"0" * 36)]
 
 
 async def send_events(producer: AIOKafkaProducer, events: Iterable[Event], now: datetime) -> None:
@@ -77,12 +104,7 @@ async def send_events(producer: AIOKafkaProducer, events: Iterable[Event], now: 
 
 async def send_fixes(producer: AIOKafkaProducer, work: Workload, started: datetime) -> None:
     now = datetime.now(UTC)
-    headers = [
-        ("ce_type", Fix.TYPE.encode()),
-        ("ce_source", b"/bench"),
-        ("ce_id", b"0" * 36),
-        ("ce_time", now.isoformat().encode()),
-    ]
+    headers = [*FIX_HEADERS, ("ce_time", now.isoformat().encode())]
     pending = []
     for key, body in fix_bodies(work, started, now):
         pending.append(await producer.send(LOCATIONS.name, body, key=key, headers=headers))

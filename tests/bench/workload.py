@@ -6,7 +6,10 @@ the truth are computed pair by pair in numpy, with no cell, no index and none of
 
 from __future__ import annotations
 
+import csv
+import gzip
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +35,7 @@ class Spec:
     fixes: int = 500_000
     area: int = 1
     seed: int = 7
+    once: bool = False  # everybody's one fix, in order
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def generate(spec: Spec) -> Workload:
     centres = middle + rng.uniform(-0.9, 0.9, (CLUSTERS * spec.area, 2)) * half
     posting = _mixed(rng, centres, middle, half, 0.7, 900.0, spec.postings)
     home = _mixed(rng, centres, middle, half, 0.8, 1_500.0, spec.citizens)
-    citizen = rng.integers(0, spec.citizens, spec.fixes)
+    citizen = np.arange(spec.citizens) if spec.once else rng.integers(0, spec.citizens, spec.fixes)
     order = np.argsort(citizen, kind="stable")
     turn = np.empty(spec.fixes, np.int64)
     firsts = np.searchsorted(citizen[order], np.arange(spec.citizens))
@@ -118,3 +122,33 @@ def truth(work: Workload) -> Truth:
         must.append(np.unique(citizen[near[metres <= RADIUS_M - TOLERANCE_M]]) << 32 | number)
         may.append(np.unique(citizen[near[metres <= RADIUS_M + TOLERANCE_M]]) << 32 | number)
     return Truth(np.concatenate(must), np.concatenate(may))
+
+
+def firsts(work: Workload) -> dict[int, int]:
+    """Of each pair the fix that must tell it; without pairs for which a metre more or less would make it another."""
+    found: dict[int, int] = {}
+    for number, at in enumerate(work.posting):
+        near = np.flatnonzero(np.abs(work.place[:, 0] - at[0]) <= (RADIUS_M + 2) / M_PER_DEGREE)
+        metres = distance_m(work.place[near], at)
+        sure, maybe = near[metres <= RADIUS_M - TOLERANCE_M], near[metres <= RADIUS_M + TOLERANCE_M]
+        citizens, first = np.unique(work.citizen[sure], return_index=True)
+        others, other = np.unique(work.citizen[maybe], return_index=True)
+        clear = dict(zip(others.tolist(), maybe[other].tolist(), strict=True))
+        for citizen, fix in zip(citizens.tolist(), sure[first].tolist(), strict=True):
+            if clear[citizen] == fix:
+                found[citizen << 32 | number] = fix
+    return found
+
+
+def of_traces(file: Path, postings: int) -> Workload:
+    """Recorded movement (columns citizen, second, lat, lon) among postings at places that the traces pass."""
+    with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
+        rows = sorted(
+            (int(row["second"]), row["citizen"], float(row["lat"]), float(row["lon"])) for row in csv.DictReader(lines)
+        )
+    names = {name: nth for nth, name in enumerate(sorted({row[1] for row in rows}))}
+    place = np.array([row[2:] for row in rows])
+    spec = Spec(postings, len(names), len(rows))
+    posting = place[np.random.default_rng(spec.seed).choice(len(place), postings, replace=False)]
+    citizen = np.array([names[row[1]] for row in rows], np.int64)
+    return Workload(spec, posting, citizen, place, np.array([row[0] * 1000 for row in rows], np.int64))

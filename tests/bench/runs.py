@@ -1,0 +1,166 @@
+"""One measurement of one system: a stream of fixes, the latency of each, and a posting that opens among many citizens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from deploy.local.stack import Stack
+from shared.contracts.location import LOCATIONS
+from shared.messaging import kafka
+from tests.bench import loading
+from tests.bench.arena import PARTITIONS, Arena, Cpu, Told
+from tests.bench.contestants import ENGINE, Running, System, running
+from tests.bench.workload import Truth, Workload, firsts, truth
+
+WARM_S = 2.0  # of a latency run, while connections open
+Result = dict[str, Any]
+
+
+@dataclass
+class Prepared:
+    """A workload on the topics, and its truth."""
+
+    arena: Arena
+    work: Workload
+    known: Truth
+    limit_s: float
+
+    @property
+    def config(self) -> dict[str, Any]:
+        spec = self.work.spec
+        return {"postings": spec.postings, "fixes": spec.fixes, "alerts_per_fix": len(self.known.must) / spec.fixes}
+
+    def pids(self, live: Running) -> dict[str, int]:
+        return {**live.pids, "kafka": self.arena.stack.processes.pid("kafka")}
+
+
+async def stream(ready: Prepared, system: System, workers: int = 1) -> Result:
+    """Everything is on the topics: from the first alert appended to the last."""
+    arena, work = ready.arena, ready.work
+    await arena.empty()
+    with running(system, arena.stack, ready.config, workers) as live, Cpu(ready.pids(live)).sampled() as cpu:
+        await asyncio.to_thread(live.go)
+        complete = await arena.finished(live.done, len(ready.known.must), live.quiet_s, ready.limit_s)
+        memory = cpu.memory_mib()
+        told = await arena.alerts(work)
+    began, ended = float(told.at.min()), float(told.at.max())
+    share = 1.0 if complete else min(1.0, len(told.pairs) / len(ready.known.must))
+    fixes, spent = work.spec.fixes * share, cpu.between(began, ended)
+    judged = ready.known.judge(told.pairs) if system.module != "floor" else {"missing": 0, "extra": 0, "duplicate": 0}
+    return {
+        "fixes_per_s": round(fixes / (ended - began)),
+        "alerts_per_s": round(len(told.pairs) / (ended - began)),
+        "cpu_us_per_fix": round(sum(spent.values()) / fixes * 1e6, 2),
+        "cpu_s": {name: round(seconds, 2) for name, seconds in spent.items()},
+        "memory_mib": memory,
+        **({} if complete else {"cut_off": True}),
+        **{name: judged[name] for name in ("missing", "extra", "duplicate")},
+    }
+
+
+async def latency(ready: Prepared, system: System, rate: int) -> Result:
+    """So many fixes a second; from producing the fix that must tell to the alert's arrival at a consumer."""
+    arena, work, fixes = ready.arena, ready.work, ready.work.spec.fixes
+    await arena.empty()
+    triggers = firsts(work)
+    with running(system, arena.stack, ready.config) as live, Cpu(ready.pids(live)).sampled() as cpu:
+        await asyncio.to_thread(live.go)
+        await _settled(arena.stack, system)
+        ear = asyncio.create_task(_listen(arena.stack, work))
+        began = time.time()
+        sent = await _pace(arena.stack, work, rate)
+        await asyncio.sleep(3.0)
+        ended = time.time()
+        ear.cancel()
+        arrived = _heard
+    waited = [
+        (at - sent[triggers[pair]]) * 1000 for pair, at in arrived.items() if triggers.get(pair, 0) >= rate * WARM_S
+    ]
+    spent = cpu.between(began, ended)
+    judged = ready.known.judge(np.array(list(arrived), np.int64))
+    quantiles = {f"p{q}_ms": round(float(np.percentile(waited, q)), 2) for q in (50, 99)} if waited else {}
+    return {"fixes_per_s": rate, "cpu_us_per_fix": round(sum(spent.values()) / fixes * 1e6, 2), **quantiles,
+            "alerts": len(arrived), "missing": judged["missing"]}  # fmt: skip
+
+
+_heard: dict[int, float] = {}
+
+
+async def _listen(stack: Stack, work: Workload) -> None:
+    """When each pair was told first."""
+    _heard.clear()
+    number = {str(loading.posting_id(i)): i for i in range(len(work.posting))}
+    decode = msgspec.json.Decoder(Told).decode
+    consumer = kafka.consumer(stack.kafka_url, group=None)
+    consumer.assign(PARTITIONS)
+    await consumer.start()
+    try:
+        async for record in consumer:
+            at, told = time.time(), decode(record.value)
+            pair = int((told.citizen_id or told.id)[1:]) << 32 | number[told.posting_id or told.hook[2:]]
+            _heard.setdefault(pair, at)
+    finally:
+        await consumer.stop()
+
+
+async def _pace(stack: Stack, work: Workload, rate: int) -> np.ndarray[Any, Any]:
+    """Each fix at its time, observed then; when each was given to the producer."""
+    producer = kafka.producer(stack.kafka_url, linger_ms=0)
+    await producer.start()
+    sent, began = np.zeros(work.spec.fixes), time.time() + 0.5
+    try:
+        for nth, (citizen, (lat, lon)) in enumerate(zip(work.citizen.tolist(), work.place.tolist(), strict=True)):
+            wait_s = began + nth / rate - time.time()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            stamp = datetime.now(UTC).isoformat().encode()
+            key, body = loading.fix_body(citizen, lat, lon, stamp, stamp)
+            sent[nth] = time.time()
+            await producer.send(LOCATIONS.name, body, key=key, headers=loading.FIX_HEADERS)
+        await producer.flush()
+    finally:
+        await producer.stop()
+    return sent
+
+
+async def _settled(stack: Stack, system: System) -> None:
+    """An engine joins its group after it is up; the others begin at their word."""
+    del stack
+    await asyncio.sleep(12.0 if system is ENGINE else 1.0)
+
+
+async def fan_out(ready: Prepared, system: System, burst: int) -> Result:
+    """All citizens are located; then one posting opens in the densest place, then many at once."""
+    arena, work = ready.arena, ready.work
+    await arena.empty()
+    late = loading.late_postings(work, burst)
+    found: Result = {}
+    with running(system, arena.stack, {**ready.config, "postings": 0}) as live, Cpu(ready.pids(live)).sampled() as cpu:
+        await asyncio.to_thread(live.go)
+        ends = time.monotonic() + ready.limit_s
+        while not live.done() and time.monotonic() < ends:
+            await asyncio.sleep(0.3)
+        await asyncio.sleep(2.0)
+        for name, offers in (("one", late[:1]), ("burst", late[1:])):
+            some = replace(work, posting=np.array(offers))
+            expected, before = truth(some), len((await arena.alerts(_all(work, late))).pairs)
+            began = time.time()
+            await loading.open_postings(arena.stack.kafka_url, offers, 0 if name == "one" else 1)
+            await arena.finished(lambda: True, before + len(expected.must), 0.5, 60)
+            told = await arena.alerts(_all(work, late))
+            mine = told.at >= began - 0.001
+            last = float(told.at[mine].max()) if mine.any() else float("nan")
+            found[name] = {"ms": round((last - began) * 1000, 1), "alerts": int(mine.sum()), "truth": len(expected.must),
+                           "cpu_s": {n: round(s, 3) for n, s in cpu.between(began, last).items()}}  # fmt: skip
+    return found
+
+
+def _all(work: Workload, late: list[list[float]]) -> Workload:
+    return replace(work, posting=np.array(late))

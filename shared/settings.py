@@ -31,6 +31,10 @@ class PlatformSettings(BaseSettings):
     port: int = Field(
         8000, ge=0, le=65_535, description="port this process listens on; workers serve health and metrics"
     )
+    public_url: str = Field(
+        "http://127.0.0.1:8080", pattern=r"^https?://[^\s/]+$",
+        description="the product's one address, for links in messages and feeds",
+    )  # fmt: skip
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="lowest level that is logged")
     otlp_endpoint: str | None = Field(None, description="OTLP/HTTP endpoint for traces; tracing is off without it")
     outbox_poll_s: float = Field(1.0, gt=0, description="how often the relay looks without being woken")

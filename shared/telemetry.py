@@ -45,6 +45,8 @@ INDEX_REBUILDS = Counter("gwangsan_index_rebuilds_total", "Rebuilds of the Redis
 FEEDS_STALE = Gauge("gwangsan_feeds_stale", "Imported sources with rows but nothing new for too long", ["service"])
 STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")
 INBOX_WRITTEN = Counter("gwangsan_inbox_total", "Alerts at the inbox by outcome", ["outcome"])
+BOARDS_READ = Counter("gwangsan_boards_read_total", "Looks at institutions' boards by outcome", ["outcome"])
+BOARDS_FAILING = Gauge("gwangsan_boards_failing", "Boards that keep failing")
 DELIVERIES = Counter("gwangsan_deliveries_total", "Messages to phones and mailboxes by outcome", ["what", "outcome"])
 DELIVERY_S = Histogram(
     "gwangsan_delivery_seconds",

@@ -33,11 +33,6 @@ class UnsubscribeSettings(PlatformSettings):
         default_factory=lambda: token_urlsafe(24), min_length=16, repr=False,
         description="signs unsubscribe links, the same in every process; without one each start makes its own, which production refuses",
     )  # fmt: skip
-    public_url: str = Field(
-        "http://127.0.0.1:8080",
-        pattern=r"^https?://[^\s/]+$",
-        description="the product's one address, for links in messages",
-    )
 
     def check_key(self) -> None:
         """Raises ValueError in production without a key of its own."""

@@ -58,14 +58,14 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged() -> AsyncIterator[Stage]:
+async def staged(name: str = "jobs") -> AsyncIterator[Stage]:
     with open_stack("embedded") as addresses:
         await topics.ensure(addresses.kafka_url)
         issuer, databases = Issuer(), Databases(addresses.postgres_url)
-        url = await databases.migrated("jobs")
+        url = await databases.migrated(name)
         port = ports.pick(None, ())
         service = subprocess.Popen(
-            [sys.executable, "-m", "services.jobs.app"], env=_environment(addresses, issuer, databases, port),
+            [sys.executable, "-m", f"services.{name}.app"], env=_environment(addresses, issuer, databases, port),
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         try:

@@ -40,6 +40,8 @@ PUBLIC = {
     ("spaces", "GET", "/calendar.ics"),
     ("notices", "GET", "/notices"),
     ("notices", "GET", "/notices/{notice_id}"),
+    ("notices", "GET", "/feeds/{form}"),
+    ("notices", "GET", "/feeds/cap/{notice_id}"),
     ("matching", "GET", "/unsubscribe"),
     ("matching", "POST", "/unsubscribe"),
     ("delivery", "GET", "/push-key"),

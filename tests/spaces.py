@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -124,6 +124,23 @@ class SpacesDesk:
     async def rows(self, query: str, **values: Any) -> list[Any]:
         async with self.database.transaction() as tx:
             return list(await tx.execute(text(query), values))
+
+    async def rows_of_closure(self, space: dict[str, Any], starts_at: datetime, ends_at: datetime) -> None:
+        """A closure, straight into the table of calendars: no booking is looked at."""
+        statement = text(
+            "INSERT INTO closure (id, space_id, starts_at, ends_at, reason, source, made_by, made_at) "
+            "VALUES (gen_random_uuid(), :space, :since, :until, '청소', 'officer', 'officer:1', now())"
+        )
+        async with self.database.transaction() as tx:
+            await tx.execute(statement, {"space": space["id"], "since": starts_at, "until": ends_at})
+
+    async def declare_holiday(self, day: date, name: str) -> None:
+        """A public holiday, straight into the table of calendars."""
+        statement = text(
+            "INSERT INTO declared_holiday (day, name, declared_by, declared_at) VALUES (:day, :name, 'admin', now())"
+        )
+        async with self.database.transaction() as tx:
+            await tx.execute(statement, {"day": day, "name": name})
 
     async def overlaps(self) -> int:
         """Pairs of bookings that stand in each other's way: there may never be one."""

@@ -20,6 +20,7 @@ from services.spaces.imports.api import router as imports
 from services.spaces.imports.handlers import feeds_have_news
 from services.spaces.parts import SpacesParts
 from services.spaces.places.api import router as places
+from services.spaces.series.api import router as series
 from services.spaces.settings import Settings
 from services.spaces.subscriptions.api import router as subscriptions
 from shared import runtime
@@ -35,6 +36,7 @@ ROUTERS = (
     checkin,
     desk,
     subscriptions,
+    series,
     imports,
     places,
     icalendar,

@@ -34,6 +34,10 @@ class Settings(PlatformSettings):
         7.0, ge=0, description="a subscription ended unused so soon is paid back whole (S3)"
     )
     spaces_pause_most_days: int = Field(90, ge=0, description="days of pause by which minutes are good for longer (S3)")
+    spaces_series_dates: int = Field(100, ge=1, le=366, description="dates that a series may have (S5)")
+    spaces_series_days: int = Field(
+        366, ge=1, le=731, description="days from the first date of a series to its last (S5)"
+    )
     spaces_tick_s: float = Field(1.0, gt=0, description="how often holds, no-shows and offers are looked after")
     spaces_feed_stale_days: float = Field(
         45.0, gt=0, description="rows imported again and again with nothing new for so long raise an alarm (S8)"

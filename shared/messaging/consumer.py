@@ -39,6 +39,7 @@ MIN_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 5.0
 POLL_MS = 200
 STOP_WITHIN_S = 8.0
+MUCH = 1_000  # records in one poll: a whole district was told at once, or somebody has fallen behind
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,16 @@ class Consumer:
             await _close(clients)
 
     async def _all_of(self, clients: _Clients, batches: _Batches) -> None:
-        """One wait for the disk and one for the broker, however many partitions; each keeps its order within."""
+        """One wait for the disk and one for the broker, however many partitions; each keeps its order within.
+
+        With much to do each partition has a transaction of its own: while the database works on one, the next is read.
+        """
+        if len(batches) > 1 and sum(map(len, batches.values())) >= MUCH:
+            apart = (self._all_of(clients, {partition: records}) for partition, records in batches.items())
+            for outcome in await asyncio.gather(*apart, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    raise outcome
+            return
         if not await self._took(clients, batches):
             for partition, records in batches.items():
                 if not await self._took(clients, {partition: records}):
@@ -187,9 +197,10 @@ class Consumer:
 
     def _open(self, record: ConsumerRecord) -> Envelope | None:
         """None for what is not to be handled: a tombstone, or a replay for another group."""
-        if is_tombstone(record) or not dead_letters.is_for(text_headers(record), self._group):
+        headers = text_headers(record)
+        if is_tombstone(record) or not dead_letters.is_for(headers, self._group):
             return None
-        return open_envelope(record)
+        return open_envelope(record, headers)
 
     async def _patiently(
         self, clients: _Clients, partitions: Iterable[TopicPartition], work: Callable[[], Awaitable[None]]

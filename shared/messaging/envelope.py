@@ -80,7 +80,7 @@ def raw_headers(record: IncomingRecord) -> list[tuple[str, bytes]]:
 
 
 def text_headers(record: IncomingRecord) -> dict[str, str]:
-    return {name: value.decode(errors="replace") for name, value in raw_headers(record)}
+    return {name: (value or b"").decode(errors="replace") for name, value in record.headers}
 
 
 def is_tombstone(record: IncomingRecord) -> bool:
@@ -88,9 +88,11 @@ def is_tombstone(record: IncomingRecord) -> bool:
     return record.value is None and record.topic in COMPACTED
 
 
-def open_envelope(record: IncomingRecord) -> Envelope:
-    """Parse and validate one record. Raises BadRecordError with a reason that names the field and the rule."""
-    headers = text_headers(record)
+def open_envelope(record: IncomingRecord, headers: Headers | None = None) -> Envelope:
+    """Parse and validate one record (`headers`, if they were read already). Raises BadRecordError with a reason that names
+    the field and the rule.
+    """
+    headers = text_headers(record) if headers is None else headers
     missing = [name for name in REQUIRED if name not in headers]
     if missing:
         raise BadRecordError(f"not a CloudEvent: missing header {', '.join(missing)}")

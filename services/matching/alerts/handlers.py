@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import partial
 
@@ -28,7 +27,7 @@ async def on_alerts(
 ) -> None:
     """Write what is new and still true, tell it within the day's budget, and wake its citizens' streams."""
     await store.in_order(unit.tx, {alert.citizen_id for alert in alerts})
-    body = json.dumps([alert.model_dump(mode="json") for alert in alerts])
+    body = f"[{','.join(alert.model_dump_json() for alert in alerts)}]"
     until = quiet.until(unit.now) if quiet is not None else None
     written = await store.add(unit.tx, body, sorted({alert.posting_id for alert in alerts}), unit.now, until)
     await consents.record_uses(unit.tx, [row.citizen_id for row in written if row.located], "used", "alert", unit.now)

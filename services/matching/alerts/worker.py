@@ -32,6 +32,7 @@ from shared.web import Check
 
 log = structlog.get_logger()
 
+AT_ONCE = 4_000  # records of one poll: what is told to a whole district is told in few transactions
 RELEASE_EVERY_S = 1.0
 FORGET_EVERY_S = 60.0
 GATHER_S = 0.01
@@ -60,7 +61,13 @@ class InboxWorker:
     def _group(self, suffix: str, topic: Topic, handlers: Handlers) -> Consumer:
         settings, group = self._settings, f"matching-inbox{suffix}"
         return Consumer(
-            settings, self._database, group=group, topics=[topic.name], handlers=handlers, clock=self._clock
+            settings,
+            self._database,
+            group=group,
+            topics=[topic.name],
+            handlers=handlers,
+            clock=self._clock,
+            max_records=AT_ONCE,
         )
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time
 from uuid import UUID
 
@@ -26,7 +26,7 @@ class Told:
     urgent: int = 0
 
     def and_one(self, urgent: bool) -> Told:
-        return replace(self, urgent=self.urgent + 1) if urgent else replace(self, ordinary=self.ordinary + 1)
+        return Told(self.ordinary, self.urgent + 1) if urgent else Told(self.ordinary + 1, self.urgent)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ async def open_samples(connection: asyncpg.Connection, spaces: int = SPACES) -> 
 
 
 async def fill(connection: asyncpg.Connection, bookings: int) -> None:
-    """As many bookings, spread over the units: an hour each, seven a day, as far back and as far ahead as it takes.
+    """As many bookings, spread over the units: an hour each, three a day, as far back and as far ahead as it takes.
 
     By COPY, as a dump would be read; what is past is done, the rest confirmed.
     """
@@ -63,10 +63,10 @@ async def fill(connection: asyncpg.Connection, bookings: int) -> None:
     out = io.StringIO()
     for n in range(have, bookings):
         turn, unit = divmod(n, len(units))
-        days, slot = divmod(turn, 7)
+        days, slot = divmod(turn, 3)
         # two weeks ahead come first, then further and further back
         day = days + 1 if days < 14 else 13 - days
-        starts = today + timedelta(days=day, hours=1 + 2 * slot - 1)
+        starts = today + timedelta(days=day, hours=1 + 4 * slot)
         ends = starts + timedelta(hours=1)
         state = "confirmed" if day > 0 else "done"
         row = (uuid4(), units[unit]["space_id"], units[unit]["id"], "기관", f"citizen:{n % 40_000}", 2, state, starts, ends,

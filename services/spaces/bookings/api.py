@@ -57,10 +57,10 @@ async def no_room(parts: SpacesParts, space_id: UUID, window: Span, why: Taken) 
 
 
 async def _glance(parts: SpacesParts, space_id: UUID, window: Span, citizen: str, key: str) -> None:
-    """Most of a crowd comes too late: they are told so without waiting for anybody's lock. Raises Taken."""
+    """Most of a crowd comes too late: once one of it was, the others look before they wait for the lock. Raises Taken."""
     now, late_s = parts.clock(), parts.settings.spaces_checkin_late_s
-    if not now < window.starts_at < window.ends_at:
-        return  # the rules say what is wrong with it
+    if parts.alternatives.get((space_id, window.starts_at, window.ends_at)) is None:
+        return
     async with parts.database.statement() as tx:
         seen = await store.glance(tx, space_id, window, citizen, key, now, late_s)
     if not seen.there:

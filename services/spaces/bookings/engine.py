@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.bookings import domain, store
 from services.spaces.bookings.domain import Booking, Taken, Wish
+from services.spaces.bookings.store import Chance, FreeUnit
 from services.spaces.calendars import store as calendars
 from services.spaces.calendars.domain import Span, allows
 from services.spaces.facilities.domain import Space
@@ -46,6 +47,16 @@ async def check_open(tx: AsyncConnection, space: Space, window: Span) -> None:
         raise refused
 
 
+async def chance(tx: AsyncConnection, space: Space, window: Span, parts: SpacesParts) -> Chance:
+    """What there is for a window on a locked space. Raises Refused or Conflict where it is shut."""
+    taken, late_s = domain.occupied_by(space.terms, window), parts.settings.spaces_checkin_late_s
+    found = await store.chance_of(tx, space.id, window, taken, parts.clock(), late_s)
+    refused = allows(found.rules, window)
+    if refused is not None:
+        raise refused
+    return found
+
+
 async def unit_for(
     tx: AsyncConnection, space: Space, taken: Span, parts: SpacesParts, let_go: LetGo, but: Sequence[int] = ()
 ) -> int | None:
@@ -63,11 +74,15 @@ async def unit_for(
 
 
 async def place(
-    tx: AsyncConnection, space: Space, citizen_id: str, wish: Wish, parts: SpacesParts, let_go: LetGo, *, hold_s: int
-) -> Booking:
-    """The window held on a unit. Raises Taken where none is free."""
+    tx: AsyncConnection, space: Space, citizen_id: str, wish: Wish, parts: SpacesParts, let_go: LetGo, *, hold_s: int,
+    unit: FreeUnit | None = None,
+) -> Booking:  # fmt: skip
+    """The window held on a unit; on the one that was just found free, if there is. Raises Taken where none is free."""
     now, window = parts.clock(), wish.window
-    unit_id = await unit_for(tx, space, domain.occupied_by(space.terms, window), parts, let_go)
+    if unit is not None and not unit.stale:
+        unit_id: int | None = unit.id
+    else:
+        unit_id = await unit_for(tx, space, domain.occupied_by(space.terms, window), parts, let_go)
     if unit_id is None:
         raise Taken("starts_at", "taken", FULL)
     price_krw = 0 if wish.subscription_id is not None else domain.price_of(space.terms, window)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.bookings import domain, store
 from services.spaces.bookings.domain import Booking, Wish
-from services.spaces.bookings.engine import FULL, check_open, locked_booking, locked_space, place, unit_for
+from services.spaces.bookings.engine import FULL, chance, check_open, locked_booking, locked_space, place, unit_for
 from services.spaces.bookings.models import BookingEdit
 from services.spaces.calendars.domain import Span
 from services.spaces.checkin.handlers import close_gaps, free_again, let_go, refuse_suspended, settle_offer
@@ -23,10 +23,9 @@ from shared.rules import Conflict
 
 async def hold_time(tx: AsyncConnection, space_id: UUID, citizen_id: str, wish: Wish, parts: SpacesParts) -> Booking:
     """A time held for the citizen. Raises Taken, Conflict or Refused where there is none for them."""
-    now, settings = parts.clock(), parts.settings
-    await refuse_suspended(tx, citizen_id, parts)
-    if await store.holds_of(tx, citizen_id, now) >= settings.spaces_holds_at_once:
-        raise Conflict("citizen", "holds", f"동시에 {settings.spaces_holds_at_once}건까지 잡아 둡니다 / too many holds")
+    most = parts.settings.spaces_holds_at_once
+    if await refuse_suspended(tx, citizen_id, parts) >= most:
+        raise Conflict("citizen", "holds", f"동시에 {most}건까지 잡아 둡니다 / too many holds")
     return await hold_on(tx, await locked_space(tx, space_id), citizen_id, wish, parts)
 
 
@@ -34,10 +33,14 @@ async def hold_on(tx: AsyncConnection, space: Space, citizen_id: str, wish: Wish
     """A time held on a space that is locked, by all of the space's rules."""
     domain.check_window(space, wish.window, parts.clock())
     domain.check_people(space.terms, wish.people)
-    await check_open(tx, space, wish.window)
-    booking = await place(tx, space, citizen_id, wish, parts, let_go, hold_s=parts.settings.spaces_hold_s)
+    found = await chance(tx, space, wish.window, parts)
+    if found.unit is None:
+        raise domain.Taken("starts_at", "taken", FULL)
+    hold_s = parts.settings.spaces_hold_s
+    booking = await place(tx, space, citizen_id, wish, parts, let_go, hold_s=hold_s, unit=found.unit)
     await check_pays(tx, booking, space, parts)
-    await close_gaps(tx, space, booking, parts)
+    if found.told or booking.unit_id != found.unit.id:
+        await close_gaps(tx, space, booking, parts)
     return booking
 
 

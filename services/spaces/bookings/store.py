@@ -12,7 +12,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.bookings.domain import BLOCKING, COMING, Booking, as_event
-from services.spaces.calendars.domain import Span, Spanning
+from services.spaces.calendars.domain import Rules, Span, Spanning
+from services.spaces.calendars.store import RULE_COLUMNS, rules_of_row
 from services.spaces.events import OUTBOX, outbox_row
 
 COLUMNS = tuple(field.name for field in fields(Booking))
@@ -47,7 +48,17 @@ _FREE_UNIT = text(f"""
 _IN_THE_WAY = text(f"""
     SELECT * FROM booking WHERE unit_id = :unit AND occupied && {_RANGE} AND {BLOCKS} ORDER BY starts_at FOR UPDATE
 """)  # noqa: S608
-_HOLDS = text("SELECT count(*) FROM booking WHERE citizen_id = :citizen AND state = 'held' AND hold_until > :now")
+# All that deciding about one window needs, once the space is locked: its calendar, a free unit, a gap to be closed.
+_CHANCE = text(f"""
+    SELECT {RULE_COLUMNS}, free.id AS unit_id, free.stale, free.told
+    FROM (SELECT CAST(:space AS uuid) AS id) AS asked LEFT JOIN space_calendar c ON c.space_id = asked.id
+    LEFT JOIN LATERAL (
+        SELECT u.id, EXISTS (SELECT 1 FROM booking WHERE unit_id = u.id AND occupied && {_RANGE} AND {BLOCKS}) AS stale,
+            EXISTS (SELECT 1 FROM gap WHERE unit_id = u.id AND status = 'open') AS told
+        FROM space_unit u WHERE u.space_id = :space AND u.retired_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM booking WHERE unit_id = u.id AND occupied && {_RANGE} AND {BLOCKS} AND {STANDS})
+        ORDER BY u.n LIMIT 1) free ON true
+""")  # noqa: S608
 _PAGE = text(
     "SELECT * FROM booking WHERE citizen_id = :citizen AND (CAST(:at AS timestamptz) IS NULL OR (created_at, id) < (:at, :id)) "
     "ORDER BY created_at DESC, id DESC LIMIT :limit"
@@ -86,6 +97,15 @@ class FreeUnit:
 
     id: int
     stale: bool
+
+
+@dataclass(frozen=True)
+class Chance:
+    """A window's calendar, and the first unit free for it, if any; `told`: people were told that it is free."""
+
+    rules: Rules
+    unit: FreeUnit | None
+    told: bool
 
 
 def booking_of(row: Row[Any]) -> Booking:
@@ -127,14 +147,23 @@ async def free_unit(
     return None if row is None else FreeUnit(row.id, row.stale)
 
 
+async def chance_of(
+    tx: AsyncConnection, space_id: UUID, window: Span, taken: Span, now: datetime, late_s: int
+) -> Chance:
+    """Rules of the space and a free unit, in one statement; `taken` is the window with its buffers."""
+    values = {
+        "space": space_id, "since": window.starts_at, "until": window.ends_at, "occupied_from": taken.starts_at,
+        "occupied_until": taken.ends_at, **_time(now, late_s),
+    }  # fmt: skip
+    row = (await tx.execute(_CHANCE, values)).one()
+    unit = None if row.unit_id is None else FreeUnit(row.unit_id, row.stale)
+    return Chance(rules_of_row(row), unit, bool(row.told))
+
+
 async def in_the_way(tx: AsyncConnection, unit_id: int, taken: Span) -> list[Booking]:
     """Bookings of a unit that overlap, lapsed or not, locked."""
     values = {"unit": unit_id, "occupied_from": taken.starts_at, "occupied_until": taken.ends_at}
     return [booking_of(row) for row in await tx.execute(_IN_THE_WAY, values)]
-
-
-async def holds_of(tx: AsyncConnection, citizen_id: str, now: datetime) -> int:
-    return int((await tx.execute(_HOLDS, {"citizen": citizen_id, "now": now})).scalar_one())
 
 
 async def page(tx: AsyncConnection, citizen_id: str, after: tuple[datetime, UUID] | None, limit: int) -> list[Booking]:

@@ -26,8 +26,12 @@ from shared.rules import Conflict, Refused
 
 async def points_of(tx: AsyncConnection, citizen_id: str, parts: SpacesParts) -> list[Point]:
     """A citizen's points, as far back as they may still suspend."""
-    back = timedelta(days=31 * (parts.settings.spaces_suspension_months + 1))
-    return await store.points_of(tx, citizen_id, parts.clock() - back)
+    return await store.points_of(tx, citizen_id, parts.clock() - look_back(parts))
+
+
+def look_back(parts: SpacesParts) -> timedelta:
+    """Points that lapsed longer ago suspend nobody any more."""
+    return timedelta(days=31 * (parts.settings.spaces_suspension_months + 1))
 
 
 def penalty_rule(settings: Settings) -> PenaltyRule:
@@ -192,11 +196,13 @@ async def waive(tx: AsyncConnection, point: Point, officer: str, reason: str, pa
     return after
 
 
-async def refuse_suspended(tx: AsyncConnection, citizen_id: str, parts: SpacesParts) -> None:
-    """Raises Conflict for who may not book for now."""
-    now, points = parts.clock(), await points_of(tx, citizen_id, parts)
+async def refuse_suspended(tx: AsyncConnection, citizen_id: str, parts: SpacesParts) -> int:
+    """Raises Conflict for who may not book for now. Returns how many times they hold already."""
+    now = parts.clock()
+    holds, points = await store.standing(tx, citizen_id, now, now - look_back(parts))
     until = domain.suspended_until(points, penalty_rule(parts.settings), now)
     if until is not None:
         raise Conflict(
             "citizen", "suspended", f"{until:%Y-%m-%d}까지 예약할 수 없습니다(노쇼) / suspended for no-shows"
         )
+    return holds

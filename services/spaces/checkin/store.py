@@ -46,6 +46,12 @@ _GAPS = text("""
 """)
 _TAKEN_GAPS = text("SELECT * FROM gap WHERE taken_by = :booking AND status = 'closed' AND ends_at > :since FOR UPDATE")
 _POINTS = text("SELECT * FROM penalty WHERE citizen_id = :citizen AND lapses_at > :since ORDER BY given_at, id")
+# One row for who never had a point; else one for each, the holds beside it.
+_STANDING = text("""
+    SELECT h.holds, p.* FROM (SELECT count(*) AS holds FROM booking
+        WHERE citizen_id = :citizen AND state = 'held' AND hold_until > :now) h
+    LEFT JOIN penalty p ON p.citizen_id = :citizen AND p.lapses_at > :since ORDER BY p.given_at, p.id
+""")
 _GET_POINT = text("SELECT * FROM penalty WHERE id = :id FOR UPDATE")
 _POINTS_PAGE = text(
     "SELECT p.*, b.space_id, b.starts_at FROM penalty p JOIN booking b ON b.id = p.booking_id "
@@ -122,6 +128,12 @@ async def put_point(tx: AsyncConnection, point: Point) -> None:
 async def points_of(tx: AsyncConnection, citizen_id: str, since: datetime) -> list[Point]:
     """A citizen's points that had not lapsed by then, the oldest first."""
     return [point_of(row) for row in await tx.execute(_POINTS, {"citizen": citizen_id, "since": since})]
+
+
+async def standing(tx: AsyncConnection, citizen_id: str, now: datetime, since: datetime) -> tuple[int, list[Point]]:
+    """(how many times a citizen holds, their points that had not lapsed by `since`), in one statement."""
+    rows = list(await tx.execute(_STANDING, {"citizen": citizen_id, "now": now, "since": since}))
+    return int(rows[0].holds), [point_of(row) for row in rows if row.id is not None]
 
 
 async def get_point(tx: AsyncConnection, id_: UUID) -> Point | None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.spaces.availability.store import times_of
 from services.spaces.bookings import domain, store
 from services.spaces.bookings.domain import Booking
 from services.spaces.bookings.handlers import cancel_for, decide, living
 from services.spaces.bookings.models import Because, QueuedView
+from services.spaces.desk import store as statistics
+from services.spaces.desk.domain import as_csv, open_minutes, usage_of
+from services.spaces.desk.models import UsageView, WantedUsage
 from services.spaces.facilities.domain import Space
 from services.spaces.parts import SpacesParts, UseSpaces
 from shared.auth import Officer, Principal
@@ -79,3 +84,26 @@ async def post_call_off(
         domain.expect(booking, "held", "pending", "confirmed")
         (after,) = await cancel_for(kept.tx, [booking], body.reason, parts)
         return await _answer(kept, after)
+
+
+@router.get(
+    "/statistics",
+    response_model=UsageView,
+    summary="이용 통계 Occupancy by hour and weekday, no-shows; JSON or CSV",
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def get_statistics(officer: Officer, parts: UseSpaces, wanted: WantedUsage) -> Response:
+    """Sums over the institution's own spaces, never who."""
+    span, institution = wanted.span(parts.clock()), str(officer.institution)
+    async with parts.database.transaction() as tx:
+        ids = await statistics.spaces_of(tx, institution, wanted.space_id)
+        if wanted.space_id is not None and not ids:
+            raise not_found("space")
+        spaces = await times_of(tx, ids, span, parts.clock(), 0)
+        states = await statistics.states(tx, institution, wanted.space_id, span)
+        booked = await statistics.booked_minutes(tx, institution, wanted.space_id, span)
+    usage = usage_of(states, booked, open_minutes(spaces, span.starts_at, span.ends_at))
+    if wanted.format == "json":
+        return JSONResponse(UsageView.of(usage, span).model_dump(mode="json"))
+    named = {"Content-Disposition": 'attachment; filename="usage.csv"'}
+    return Response(as_csv(usage), media_type="text/csv; charset=utf-8", headers=named)

@@ -68,6 +68,7 @@ class InboxWorker:
             handlers=handlers,
             clock=self._clock,
             max_records=AT_ONCE,
+            gather_s=GATHER_S,
         )
 
     def stop(self) -> None:

@@ -56,8 +56,9 @@ class Cpu:
 
     def _sample(self) -> None:
         while not self._over.wait(SAMPLE_S):
-            self.at.append(time.time())
-            self.spent.append([self._cpu_s(process) for process in self._processes])
+            now, spent = time.time(), [self._cpu_s(process) for process in self._processes]
+            self.spent.append(spent)
+            self.at.append(now)
 
     def _cpu_s(self, process: psutil.Process) -> float:
         total = 0.0
@@ -69,9 +70,10 @@ class Cpu:
 
     def between(self, began: float, ended: float) -> dict[str, float]:
         """CPU seconds of each process, straight lines between samples."""
-        table = np.array(self.spent)
+        at = np.array(self.at)
+        table = np.array(self.spent[: len(at)])
         return {
-            name: float(np.interp(ended, self.at, table[:, i]) - np.interp(began, self.at, table[:, i]))
+            name: float(np.interp(ended, at, table[:, i]) - np.interp(began, at, table[:, i]))
             for i, name in enumerate(self.names)
         }
 
@@ -114,9 +116,9 @@ class Arena:
         finally:
             await producer.stop()
 
-    async def empty(self) -> None:
-        """No alerts, nothing in Redis, and the engine's group at the beginning."""
-        await self._anew([ALERTS.name])
+    async def empty(self, *, fixes: bool = False) -> None:
+        """No alerts, nothing in Redis, and the engine's group at the beginning; with `fixes` none of those either."""
+        await self._anew([ALERTS.name, *([LOCATIONS.name] if fixes else [])])
         redis = Redis.from_url(self.stack.redis_url)
         await redis.flushall()
         await redis.aclose()

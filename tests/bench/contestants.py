@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.request import urlopen
 
+import numpy as np
+
 from deploy.local import ports
 from deploy.local.home import ROOT
 from deploy.local.stack import Stack
+from tests.bench.workload import Workload
 
 PATIENCE_S = 120.0
 # One filling of the topics serves all rounds; as long as they last no fix may become too old to match.
@@ -98,6 +101,26 @@ def running(system: System, stack: Stack, config: Mapping[str, Any], workers: in
             stdin.flush()
 
         yield Running({"peer": peer.pid, **pids}, go, lambda: words.said("done"), system.quiet_s)
+
+
+@contextmanager
+def hearing(stack: Stack, work: Workload) -> Iterator[dict[str, Any]]:
+    """Alerts heard by a process of its own (ear.py): `pairs` and `at`, once it is over."""
+    heard: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "heard.npz"
+        ear = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.ear", stack.kafka_url, str(work.spec.postings), str(out)], cwd=ROOT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        try:
+            assert ear.stdout is not None
+            _Words(ear.stdout).expect("ready")
+            yield heard
+            ear.communicate(timeout=PATIENCE_S)
+            heard.update(np.load(out))
+        finally:
+            _end(ear)
 
 
 class _Words:

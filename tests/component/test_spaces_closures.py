@@ -222,6 +222,26 @@ async def test_what_makes_no_sense_is_refused(rooms: Rooms) -> None:
     problem(await rooms.ask("POST", "/closures", closing(space), as_=somebody()), 403, "forbidden")
 
 
+async def test_bookings_outside_changed_hours_are_settled_when_the_officer_says_so(rooms: Rooms) -> None:
+    office, me, you = Office(rooms), somebody(), somebody()
+    space, other = await office.room(), await office.room(headline="옆 회의실")
+    late, early = await booked(rooms, space, 20, me), await booked(rooms, space, 10, you)
+    await office.set_calendar(space, {key: [{"opens": "09:00", "closes": "18:00"}] for key in ALWAYS})
+    path, body = f"/spaces/{space}/calendar/settle", {"reason": "운영시간이 바뀌었습니다"}
+    looked = await office.good("POST", path, body)
+    assert [(one["booking_id"], one["moved_to"]) for one in looked["affected"]] == [(late["id"], other)]
+    assert (await seen(rooms, late, me))["space_id"] == space
+    before = await told(rooms, late, space, other)
+    done = await office.good("POST", f"{path}?mode=apply", body)
+    assert done["affected"] == looked["affected"]
+    assert (await seen(rooms, late, me))["space_id"] == other
+    assert len(await told(rooms, late, space, other)) == len(before) + 1
+    assert (await seen(rooms, early, you))["version"] == early["version"]
+    assert (await office.good("POST", f"{path}?mode=apply", body))["affected"] == []
+    problem(await Office(rooms).ask("POST", path, body), 403, "not-yours")
+    problem(await office.ask("POST", f"/spaces/{uuid4()}/calendar/settle", body), 404, "not-found")
+
+
 def free_day(days: int) -> date:
     """A Tuesday to come that is no holiday by law, so many weeks on."""
     day = (datetime.now(SEOUL) + timedelta(days=days)).date()

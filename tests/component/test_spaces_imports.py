@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -217,6 +218,21 @@ async def test_what_is_booked_or_closed_meanwhile_stays(rooms: Rooms) -> None:
 
 def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+async def test_two_files_at_once_make_each_row_once(rooms: Rooms) -> None:
+    office = Importer(rooms)
+    raw = as_csv(*(office.room(n) for n in range(1, 6)))
+    reports = await asyncio.gather(*(office.done(raw) for _ in range(4)))
+    assert sorted(counts(report)[:3] for report in reports) == [(0, 0, 5)] * 3 + [(5, 0, 0)]
+    assert len(await office.listed()) == 5
+
+
+async def test_names_that_utf8_would_break_come_through_cp949_and_emoji_through_utf8(rooms: Rooms) -> None:
+    office = Importer(rooms)
+    await office.done(as_csv(office.room(1, 개방장소명="똠방각하 펲시콜라실"), encoding="cp949"))
+    await office.done(as_portal_json(office.room(2, 개방장소명="👩🏽‍🌾 مرحبا \u202e실")))
+    assert set(await office.listed()) == {"똠방각하 펲시콜라실", "👩🏽‍🌾 مرحبا \u202e실"}
 
 
 async def test_one_key_is_for_one_file_and_mode(rooms: Rooms) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.calendars import store as calendars
 from services.spaces.closures import store
-from services.spaces.closures.handlers import close_spaces, declare_holiday, is_own_day
+from services.spaces.closures.handlers import close_spaces, declare_holiday, is_own_day, settle_calendar
 from services.spaces.closures.models import (
     AffectedView,
     ClosedSpace,
@@ -22,6 +22,8 @@ from services.spaces.closures.models import (
     HolidayBody,
     HolidayReport,
     Mode,
+    SettlingBody,
+    SettlingReport,
 )
 from services.spaces.facilities.api import desk
 from services.spaces.parts import SpacesParts, UseSpaces
@@ -41,7 +43,7 @@ class _Seen(BaseModel):
     """What makes two requests the same."""
 
     mode: Mode
-    body: ClosingBody | HolidayBody
+    body: ClosingBody | HolidayBody | SettlingBody
 
 
 async def _closed(
@@ -90,6 +92,26 @@ async def delete_closure(closure_id: UUID, officer: Officer, parts: UseSpaces) -
         await desk.take(tx, found.space_id, officer)
         await calendars.lift(tx, [closure_id], parts.clock())
         return ClosureView.model_validate(await calendars.closure(tx, closure_id), from_attributes=True)
+
+
+@router.post(
+    "/spaces/{space_id}/calendar/settle", response_model=SettlingReport,
+    summary="바뀐 운영시간에 걸린 예약 정리 Settle bookings that the calendar no longer allows",
+)  # fmt: skip
+async def post_settling(
+    space_id: UUID, body: SettlingBody, officer: Officer, key: IdempotencyKey, parts: UseSpaces, mode: How = "dry-run"
+) -> Response:
+    """After a change of hours or rest days, or a calendar that was taken in: moved or cancelled, each citizen told once."""
+    seen, route = _Seen(mode=mode, body=body), f"POST /spaces/{space_id}/calendar/settle"
+    async with once(parts.database, principal=officer.subject, key=key, route=route, body=seen) as kept:
+        if kept.response is not None:
+            return kept.response
+        trial = await kept.tx.begin_nested()
+        fates = await settle_calendar(kept.tx, space_id, body, officer, parts)
+        await (trial.commit() if mode == "apply" else trial.rollback())
+        affected = [AffectedView.of(fate) for fate in fates]
+        report = SettlingReport(mode=mode, applied=mode == "apply", space_id=space_id, affected=affected)
+        return await kept.answer(200, report)
 
 
 @router.post("/holidays", response_model=HolidayReport, summary="임시공휴일 정하기 Declare a public holiday")

@@ -16,12 +16,12 @@ from services.spaces.bookings.domain import Booking, check_people, check_window,
 from services.spaces.bookings.engine import check_open, unit_for
 from services.spaces.bookings.handlers import cancel_for
 from services.spaces.calendars import store as calendars
-from services.spaces.calendars.domain import Closure, Span
+from services.spaces.calendars.domain import Closure, Span, allows
 from services.spaces.calendars.rest import Holiday, Holidays
 from services.spaces.checkin.handlers import let_go
 from services.spaces.closures import domain, store
 from services.spaces.closures.domain import Fate
-from services.spaces.closures.models import ClosingBody, HolidayBody
+from services.spaces.closures.models import ClosingBody, HolidayBody, SettlingBody
 from services.spaces.facilities.domain import Space
 from services.spaces.parts import SpacesParts
 from shared.auth import Principal
@@ -29,6 +29,7 @@ from shared.rules import Conflict, Refused
 from shared.web.problems import Problem, not_found
 
 REBOOK_WITHIN_M = 700.0
+LOOKED_AHEAD = timedelta(days=400)  # bookings begin at most 366 days ahead
 
 
 async def close_spaces(
@@ -53,6 +54,19 @@ def _check_own(space: Space | None, who: Principal) -> None:
         raise not_found("space")
     if space.institution != who.institution:
         raise Problem(403, "not-yours", "다른 기관의 공간입니다 / This space belongs to another institution")
+
+
+async def settle_calendar(
+    tx: AsyncConnection, space_id: UUID, body: SettlingBody, who: Principal, parts: SpacesParts
+) -> list[Fate]:
+    """What stands though the calendar, as it is now, shuts it out: after a change of hours, or another's calendar taken in."""
+    spaces, now = await _locked(tx, [space_id], parts), parts.clock()
+    _check_own(spaces.get(space_id), who)
+    span = Span(now, now + LOOKED_AHEAD)
+    hit = await _affected(tx, [space_id], span, parts)
+    rules = (await calendars.rules_of(tx, [space_id], Span(now - LOOKED_AHEAD, now + 2 * LOOKED_AHEAD)))[space_id]
+    shut_out = [one for one in hit if allows(rules, Span(one.starts_at, one.ends_at)) is not None]
+    return await settled(tx, shut_out, spaces, body.reason, parts, rebook=body.rebook)
 
 
 async def declare_holiday(tx: AsyncConnection, body: HolidayBody, who: Principal, parts: SpacesParts) -> list[Fate]:

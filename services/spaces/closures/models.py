@@ -42,6 +42,13 @@ class HolidayBody(Body):
     rebook: YesNo = True
 
 
+class SettlingBody(Body):
+    """Settle the bookings that a space's calendar does not allow (any more)."""
+
+    reason: Reason
+    rebook: YesNo = True
+
+
 class AffectedView(BaseModel):
     """One booking and what becomes of it. Somebody who is in the room now is left there."""
 
@@ -61,6 +68,15 @@ class AffectedView(BaseModel):
             "ends_at": fate.before.ends_at, "becomes": becomes, "moved_to": fate.space and fate.space.id,
             "moved_to_headline": fate.space and fate.space.terms.headline,
         })  # fmt: skip
+
+
+class SettlingReport(BaseModel):
+    """What becomes, or would become, of the bookings to come that the calendar does not allow."""
+
+    mode: Mode
+    applied: bool
+    space_id: UUID
+    affected: list[AffectedView]
 
 
 class ClosedSpace(BaseModel):

@@ -93,6 +93,18 @@ async def test_a_start_that_moves_takes_the_usual_expiry_along(desk: Desk) -> No
     assert after["expires_at"] == after["starts_at"] != made["starts_at"]
 
 
+async def test_another_place_begins_a_new_urgency_epoch_and_a_corrected_address_does_not(desk: Desk) -> None:
+    made = await desk.opened()
+    near = {
+        **made["place"],
+        "address": "바로 옆문",
+        "lat": made["place"]["lat"] + 0.0008,
+    }  # 89 m: the same step of distance
+    far = {**made["place"], "lat": made["place"]["lat"] + 0.002}
+    assert (await desk.edit(made["id"], {"place": near}, 1)).json()["urgency_epoch"] == 0
+    assert (await desk.edit(made["id"], {"place": far}, 2)).json()["urgency_epoch"] == 1
+
+
 async def test_becoming_urgent_begins_a_new_urgency_epoch(desk: Desk) -> None:
     made = await desk.opened()
     after = (await desk.edit(made["id"], {"urgent": True}, 1)).json()

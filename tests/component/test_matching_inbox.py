@@ -16,6 +16,7 @@ from services.matching.alerts.handlers import on_alerts
 from services.matching.settings import Settings
 from shared.contracts import Alert, Posting
 from shared.contracts.alert import Why
+from shared.contracts.posting import Circle, Where
 from shared.messaging.consumer import Unit
 from tests.conftest import SettingsFor
 from tests.databases import Databases
@@ -25,6 +26,7 @@ from tests.publishers import problem
 from tests.samples import alert, posting
 from tests.waiting import until
 
+AWAY = Where(circles=(Circle(lat=35.21, lon=126.80, radius_m=700),))
 pytestmark = pytest.mark.component
 
 
@@ -100,6 +102,36 @@ async def test_versions_that_come_out_of_order_leave_the_newest(desk: MatchingDe
     await desk.posted(next_of(about, headline="둘"), about)
     (item,) = await desk.inbox(citizen)
     assert (item["headline"], item["posting_version"], item["state"]) == ("셋", 3, "updated")
+
+
+async def test_a_place_that_moves_retracts_what_was_told_of_the_old_one_and_nothing_else(
+    desk: MatchingDesk, citizen: str
+) -> None:
+    about = offer(desk)
+    moved = next_of(about, urgency_epoch=1, where=AWAY)
+    await desk.posted(about)
+    told = await desk.tell(citizen, about)
+    await desk.posted(moved)
+    assert [(item["state"], item["closed_because"]) for item in await desk.inbox(citizen)] == [("closed", store.MOVED)]
+    here = await desk.tell(citizen, moved)
+    await desk.posted(next_of(moved, urgency_epoch=2, urgent=True))
+    states = {item["id"]: item["state"] for item in await desk.inbox(citizen)}
+    assert states == {str(told.id): "closed", str(here.id): "updated"}
+
+
+async def test_an_alert_of_the_old_place_that_was_on_its_way_is_never_shown(desk: MatchingDesk, citizen: str) -> None:
+    about = offer(desk)
+    await desk.posted(about, next_of(about, urgency_epoch=1, where=AWAY))
+    await desk.tell(citizen, about)
+    assert await desk.inbox(citizen) == []
+
+
+async def test_an_alert_of_the_old_place_that_waits_for_the_morning_is_gone(desk: MatchingDesk, citizen: str) -> None:
+    about = offer(desk)
+    await desk.posted(about)
+    await desk.tell(citizen, about, deferred_until=desk.now + timedelta(hours=3))
+    await desk.posted(next_of(about, urgency_epoch=1, where=AWAY))
+    assert await desk.rows("SELECT 1 FROM inbox_item WHERE citizen_id = :citizen", citizen=citizen) == []
 
 
 async def test_a_new_epoch_is_an_alert_of_its_own(desk: MatchingDesk, citizen: str) -> None:

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.contracts import Posting
+from shared.contracts.alert import DISTANCE_STEP_M
 from shared.contracts.posting import Audience, Circle, Shows, Where, Widening
+from shared.geo import haversine_m
 from shared.offers import domain as offers
 from shared.offers.domain import Offer, Place
 from shared.rules import Conflict, Refused
@@ -93,8 +95,8 @@ def edit(
 ) -> JobPosting:
     """The posting with changed terms, one version on; the same posting when nothing changes.
 
-    Becoming urgent begins a new urgency epoch: those alerted before hear of it once more (J2). More places open a
-    filled posting again.
+    Becoming urgent begins a new urgency epoch: those alerted before hear of it once more (J2). So does another place: what
+    was told of the old one is retracted, and the new area is evaluated (J9). More places open a filled posting again.
     """
     before, editable, terms = posting.terms, _editable(posting), edited_terms(posting, changes)
     if terms == before:
@@ -103,9 +105,10 @@ def edit(
     if terms.slots < taken:
         raise Refused("slots", "slots-taken", f"{taken} places are taken already")
     newly_urgent = terms.urgent and not before.urgent
+    moved = haversine_m(before.place.lat, before.place.lon, terms.place.lat, terms.place.lon) > DISTANCE_STEP_M
     if terms.urgent != before.urgent:
         terms = replace(terms, widening=plan.from_(now) if plan and terms.urgent else None)
-    after = offers.changed(editable, terms, now, told_anew=newly_urgent)
+    after = offers.changed(editable, terms, now, told_anew=newly_urgent or moved)
     return replace(after, status="closed", closed_because=FILLED) if 0 < terms.slots == taken else after
 
 

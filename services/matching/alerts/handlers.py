@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from hashlib import sha256
 
 from services.matching.alerts import store
 from services.matching.consent import store as consents
@@ -19,6 +20,7 @@ from shared.messaging.consumer import Handlers, Unit
 BUDGET = Budget()
 POSTING_FIELDS = {
     "id", "version", "status", "closed_because", "headline", "starts_at", "ends_at", "expires_at", "link", "institution",
+    "urgency_epoch",
 }  # fmt: skip
 
 
@@ -46,9 +48,13 @@ async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
             **posting.model_dump(include=POSTING_FIELDS),
             "shows": posting.shows.model_dump_json(), "because": posting.closed_because, "now": unit.now,
             "channel": posting.audience.channel, "topics": list(posting.audience.interests),
+            "place_key": sha256(posting.where.model_dump_json().encode()).hexdigest(),
         }  # fmt: skip
-        if not await store.put_posting(unit.tx, values):
+        below = await store.put_posting(unit.tx, values)
+        if below is None:
             continue
+        if below:
+            touched.update(await store.retract_items(unit.tx, values, below))
         follow = store.close_items if posting.status == "closed" else store.update_items
         touched.update(await follow(unit.tx, values))
     await store.notify(unit.tx, sorted(digest(citizen) for citizen in touched))

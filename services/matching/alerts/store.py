@@ -22,6 +22,7 @@ from shared.contracts.alert import ALERTS
 from shared.messaging.partitions import partition_of
 
 SHARDS = ALERTS.partitions
+MOVED = "장소가 바뀌었습니다"
 _IN_ORDER = text("SELECT pg_advisory_xact_lock(1768841839, shard) FROM unnest(CAST(:shards AS int[])) AS shard")
 _LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY id FOR SHARE")
 
@@ -50,7 +51,8 @@ _ADD = text("""
     CROSS JOIN LATERAL (SELECT coalesce(a.deferred_until,
         CASE WHEN a.kind = 'notice' AND s.settings->>'quiet' IS NULL THEN CAST(:quiet_until AS timestamptz) END) AS due_at) q
     CROSS JOIN LATERAL (SELECT coalesce(q.due_at > :now AND a.emergency IS NOT TRUE, false) AS waits) w
-    WHERE coalesce(p.status, 'open') = 'open' AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
+    WHERE coalesce(p.status, 'open') = 'open' AND a.urgency_epoch >= coalesce(p.retracted_below, 0)
+        AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
         AND (a.why->>'rule' IN ('home_dong', 'following') OR c.citizen_id IS NOT NULL AND
             (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
                 WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0))
@@ -66,20 +68,29 @@ _PUT_CAP = text("""
 """)
 _PUT_POSTING = text("""
     INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel,
-        topics)
+        topics, place_key)
     VALUES (:id, :version, :status, :closed_because, :headline, :starts_at, :ends_at, :expires_at, CAST(:shows AS jsonb), :link,
-        :institution, :channel, CAST(:topics AS text[]))
+        :institution, :channel, CAST(:topics AS text[]), :place_key)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, closed_because = excluded.closed_because,
         headline = excluded.headline, starts_at = excluded.starts_at, ends_at = excluded.ends_at, expires_at = excluded.expires_at,
         shows = excluded.shows, link = excluded.link, institution = excluded.institution, channel = excluded.channel,
-        topics = excluded.topics
+        topics = excluded.topics, place_key = excluded.place_key,
+        retracted_below = CASE WHEN posting.place_key <> excluded.place_key THEN :urgency_epoch ELSE posting.retracted_below END
     WHERE posting.version < excluded.version
-    RETURNING id
+    RETURNING retracted_below
 """)
 _CLOSE = text("""
     UPDATE inbox_item SET state = 'closed', closed_because = :because, posting_version = :version, change = nextval('inbox_change'),
         changed_at = :now
     WHERE posting_id = :id AND state IN ('open', 'updated', 'digest') RETURNING citizen_id
+""")
+_RETRACT = text("""
+    WITH unseen AS (DELETE FROM inbox_item WHERE posting_id = :id AND urgency_epoch < :below
+        AND (state = 'deferred' OR (state = 'digest' AND delivered_at IS NULL)))
+    UPDATE inbox_item SET state = 'closed', closed_because = :moved, posting_version = :version, change = nextval('inbox_change'),
+        changed_at = :now
+    WHERE posting_id = :id AND urgency_epoch < :below AND (state IN ('open', 'updated') OR (state = 'digest' AND delivered_at IS NOT NULL))
+    RETURNING citizen_id
 """)
 _DROP_UNSEEN = text(
     "DELETE FROM inbox_item WHERE posting_id = :id AND (state = 'deferred' OR (state = 'digest' AND delivered_at IS NULL))"
@@ -163,9 +174,16 @@ async def add(
     return list(await tx.execute(_ADD, {"alerts": alerts_json, "now": now, "quiet_until": quiet_until}))
 
 
-async def put_posting(tx: AsyncConnection, values: dict[str, Any]) -> bool:
-    """Whether this version is news."""
-    return (await tx.execute(_PUT_POSTING, values)).first() is not None
+async def put_posting(tx: AsyncConnection, values: dict[str, Any]) -> int | None:
+    """None unless this version is news; else the urgency epoch below which alerts are of a place that it left."""
+    row = (await tx.execute(_PUT_POSTING, values)).first()
+    return None if row is None else int(row.retracted_below)
+
+
+async def retract_items(tx: AsyncConnection, values: dict[str, Any], below: int) -> list[str]:
+    """Alerts of a place that the posting left: closed where they were told, gone where nobody saw them (J9)."""
+    told = await tx.execute(_RETRACT, {**values, "below": below, "moved": MOVED})
+    return list(told.scalars())
 
 
 async def close_items(tx: AsyncConnection, values: dict[str, Any]) -> list[str]:

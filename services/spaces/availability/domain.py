@@ -71,6 +71,8 @@ def free_times(times: SpaceTimes, asked: Span, now: datetime) -> list[FreeTime]:
             starts, ends = _minute_up(span.starts_at), this_minute(span.ends_at)
             if ends - starts >= shortest and starts <= latest:
                 counted[starts, ends] += 1
+    if len(times.units) == 1:
+        return [FreeTime(starts, ends, 1) for starts, ends in sorted(counted)]
     return [
         FreeTime(starts, ends, sum(n for (s, e), n in counted.items() if s <= starts and ends <= e))
         for starts, ends in sorted(counted)
@@ -83,6 +85,8 @@ def _ends(span: Span) -> tuple[datetime, datetime]:
 
 def _kept_free(terms: Terms, busy: Span) -> Span:
     """What a new booking itself may not touch: what is taken, and its own setting up and cleaning up beside it."""
+    if not (terms.after_min or terms.before_min):
+        return busy
     return Span(busy.starts_at - terms.after_min * MINUTE, busy.ends_at + terms.before_min * MINUTE)
 
 

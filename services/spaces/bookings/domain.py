@@ -92,7 +92,7 @@ def occupied_by(terms: Terms, window: Span) -> Span:
 
 
 def this_minute(now: datetime) -> datetime:
-    return now.replace(second=0, microsecond=0)
+    return now.replace(second=0, microsecond=0) if now.second or now.microsecond else now
 
 
 def check_window(space: Space, window: Span, now: datetime) -> None:

@@ -29,7 +29,7 @@ _OVERLAPS = """
 async def rush(stage: Stage, connection: asyncpg.Connection, seconds: float, citizens: int) -> dict[str, Any]:
     """Free half hours 20 to 300 days ahead. `held`: nothing but 201, 409 (taken) and 422 (shut), and no two overlap."""
     spaces, people = await some_spaces(connection), [stage.bearer(f"citizen:{n}") for n in range(PEOPLE)]
-    random_, turn = random.Random(7), count()
+    random_, turn = random.Random(int(time.time())), count()
     statuses: Counter[int] = Counter()
     took: list[float] = []
     began, ends = datetime.now(UTC), time.perf_counter() + seconds

@@ -166,6 +166,13 @@ async def close_gaps(tx: AsyncConnection, space: Space, booking: Booking, parts:
         await _tell_gap(tx, space, closed, parts.settings)
 
 
+async def shut_gaps(tx: AsyncConnection, space: Space, window: Span, parts: SpacesParts) -> None:
+    """What was told as free is shut: a closure, or another calendar's busy time. The space is locked."""
+    for gap in await store.gaps_of_space(tx, space.id, window):
+        shut = replace(gap, status="closed", version=gap.version + 1, changed_at=parts.clock())
+        await _tell_gap(tx, space, shut, parts.settings)
+
+
 async def _reopen_gaps(tx: AsyncConnection, space: Space, booking: Booking, parts: SpacesParts) -> None:
     """Who took a gap gave it up: it is free as before, and nobody is told a second time."""
     now = parts.clock()

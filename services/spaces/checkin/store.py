@@ -44,6 +44,10 @@ _OVER = text("SELECT id FROM waiting WHERE state = 'waiting' AND ends_at <= :now
 _GAPS = text("""
     SELECT * FROM gap WHERE unit_id = :unit AND status = 'open' AND starts_at < :until AND ends_at > :since FOR UPDATE
 """)
+_GAPS_OF_SPACE = text("""
+    SELECT * FROM gap WHERE space_id = :space AND status = 'open' AND starts_at < :until AND ends_at > :since
+    AND unit_id IN (SELECT id FROM space_unit WHERE space_id = :space) ORDER BY id FOR UPDATE
+""")
 _TAKEN_GAPS = text("SELECT * FROM gap WHERE taken_by = :booking AND status = 'closed' AND ends_at > :since FOR UPDATE")
 _POINTS = text("SELECT * FROM penalty WHERE citizen_id = :citizen AND lapses_at > :since ORDER BY given_at, id")
 # One row for who never had a point; else one for each, the holds beside it.
@@ -115,6 +119,11 @@ async def put_gap(tx: AsyncConnection, gap: Gap) -> None:
 async def open_gaps(tx: AsyncConnection, unit_id: int, window: Spanning) -> list[Gap]:
     values = {"unit": unit_id, "since": window.starts_at, "until": window.ends_at}
     return [_gap(row) for row in await tx.execute(_GAPS, values)]
+
+
+async def gaps_of_space(tx: AsyncConnection, space_id: UUID, window: Spanning) -> list[Gap]:
+    values = {"space": space_id, "since": window.starts_at, "until": window.ends_at}
+    return [_gap(row) for row in await tx.execute(_GAPS_OF_SPACE, values)]
 
 
 async def gaps_taken_by(tx: AsyncConnection, booking_id: UUID, since: datetime) -> list[Gap]:

@@ -18,12 +18,14 @@ from services.spaces.bookings.handlers import cancel_for
 from services.spaces.calendars import store as calendars
 from services.spaces.calendars.domain import Closure, Span, allows
 from services.spaces.calendars.rest import Holiday, Holidays
-from services.spaces.checkin.handlers import let_go
+from services.spaces.checkin.handlers import close_gaps, let_go, shut_gaps
 from services.spaces.closures import domain, store
 from services.spaces.closures.domain import Fate
 from services.spaces.closures.models import ClosingBody, HolidayBody, SettlingBody
 from services.spaces.facilities.domain import Space
 from services.spaces.parts import SpacesParts
+from services.spaces.subscriptions import store as subscriptions
+from services.spaces.subscriptions.domain import Plan, covers
 from shared.auth import Principal
 from shared.rules import Conflict, Refused
 from shared.web.problems import Problem, not_found
@@ -44,6 +46,8 @@ async def close_spaces(
         _check_own(spaces.get(id_), who)
     made = [(id_, Closure(uuid4(), body.starts_at, body.ends_at, body.reason)) for id_ in sorted(set(ids))]
     await calendars.close(tx, made, source="officer", by=who.subject, now=now)
+    for id_ in sorted(set(ids)):
+        await shut_gaps(tx, spaces[id_], span, parts)
     hit = await _affected(tx, ids, span, parts)
     fates = await settled(tx, hit, spaces, body.reason, parts, rebook=body.rebook)
     return [(closure.id, id_) for id_, closure in made], fates
@@ -140,9 +144,11 @@ async def _moved(
     tx: AsyncConnection, booking: Booking, spaces: dict[UUID, Space], reason: str, parts: SpacesParts
 ) -> Fate:
     now, window = parts.clock(), Span(booking.starts_at, booking.ends_at)
-    own = spaces[booking.space_id]
+    own, plan = spaces[booking.space_id], await _plan_of(tx, booking)
     candidates = (one for one in spaces.values() if one.institution == own.institution)
     for space in domain.nearest_first(own, candidates):
+        if plan is not None and not covers(plan, space):
+            continue
         try:
             check_window(space, window, now)
             check_people(space.terms, booking.people)
@@ -154,8 +160,15 @@ async def _moved(
         if unit_id is not None:
             after = domain.rebooked(booking, space, unit_id, reason, now)
             await bookings.save(tx, after)
+            await close_gaps(tx, space, after, parts)
             return Fate(booking, after, space)
     return Fate(booking, None)
+
+
+async def _plan_of(tx: AsyncConnection, booking: Booking) -> Plan | None:
+    """The plan whose credits paid for it: it is good at some spaces only."""
+    paid_by = None if booking.subscription_id is None else await subscriptions.get(tx, booking.subscription_id)
+    return None if paid_by is None else await subscriptions.get_plan(tx, paid_by.plan_id)
 
 
 def is_own_day(day: date, known: Holidays) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,14 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.calendars import store as calendars
 from services.spaces.calendars.domain import Span, open_spans, without
+from services.spaces.checkin.handlers import shut_gaps
+from services.spaces.facilities.store import spaces
 from services.spaces.icalendar import store
-from services.spaces.icalendar.domain import Reading, changes_of
+from services.spaces.icalendar.domain import Busy, Reading, changes_of
 from services.spaces.icalendar.feeds import Period, full_when, of_bookings, of_free_busy
 from services.spaces.icalendar.models import SHOWN, CalendarImport, EventErrorView, Mode, TakenBooking
 from services.spaces.parts import SpacesParts
 from shared.auth import Principal
 from shared.clock import SEOUL
 
+GAPS_AHEAD = timedelta(days=1)  # free times are told some hours ahead
 SHOWN_BACK, SHOWN_AHEAD = timedelta(days=30), timedelta(days=60)
 
 
@@ -65,6 +69,7 @@ async def take_in(
     if mode == "apply":
         await calendars.lift(tx, changes.lift, now)
         await store.apply(tx, space_id, changes, who.subject, now)
+        await _shut_gaps(tx, space_id, changes.add, parts)
     late = timedelta(seconds=parts.settings.spaces_checkin_late_s)
     affected = await store.affected(tx, space_id, changes.add, now, late)
     return CalendarImport(
@@ -74,3 +79,11 @@ async def take_in(
         errors=[EventErrorView(**asdict(error)) for error in reading.errors[:SHOWN]],
         affected=[TakenBooking.model_validate(row, from_attributes=True) for row in affected],
     )  # fmt: skip
+
+
+async def _shut_gaps(tx: AsyncConnection, space_id: UUID, times: Sequence[Busy], parts: SpacesParts) -> None:
+    space = await spaces.get(tx, space_id)
+    if space is None:
+        return
+    for busy in (one for one in times if one.starts_at < parts.clock() + GAPS_AHEAD):
+        await shut_gaps(tx, space, Span(busy.starts_at, busy.ends_at), parts)

@@ -124,7 +124,7 @@ class Consumer:
             await clients.consumer.start()
             await clients.producer.start()
             while not self._stopping.is_set():
-                batches = await clients.consumer.getmany(timeout_ms=POLL_MS)
+                batches = await self._poll(clients.consumer)
                 if batches:
                     async with self._busy:
                         await self._all_of(clients, batches)
@@ -135,6 +135,14 @@ class Consumer:
             return
         finally:
             await _close(clients)
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> _Batches:
+        """What is there; if one partition alone fills a poll, as much of each of the others too, so that none waits for it."""
+        batches: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=POLL_MS)
+        if sum(map(len, batches.values())) >= self._max_records:
+            for partition in consumer.assignment() - batches.keys():
+                batches |= await consumer.getmany(partition, timeout_ms=0)
+        return batches
 
     async def _all_of(self, clients: _Clients, batches: _Batches) -> None:
         """One wait for the disk and one for the broker, however many partitions; each keeps its order within.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import math
 import time
 
@@ -32,7 +33,7 @@ from shared.web import Check
 
 log = structlog.get_logger()
 
-AT_ONCE = 4_000  # records of one poll: what is told to a whole district is told in few transactions
+AT_ONCE = 1_000  # records of one partition: what is told to a whole district is told in few transactions
 RELEASE_EVERY_S = 1.0
 FORGET_EVERY_S = 60.0
 GATHER_S = 0.01
@@ -45,6 +46,8 @@ class InboxWorker:
         self._settings, self._clock = settings, clock
         self._database = Database(settings.database_url("matching"))
         self._stopping = asyncio.Event()
+        # A batch is thousands of objects that live for a moment: the usual threshold would look at all others at each.
+        gc.set_threshold(50_000, 20, 50)
         self._budget = Budget(settings.budget_per_day, settings.budget_urgent_reserve)
         self._alerts = self._group("", ALERTS, alert_handlers(self._budget, settings.quiet_hours()))
         self._postings = self._group("-postings", POSTINGS, POSTING_HANDLERS)

@@ -266,6 +266,14 @@ async def test_an_emergency_takes_two_officers_to_tell_and_to_change_and_one_to_
     path = f"/notices/{draft['notice_id']}"
     changed = await desk.ask("PATCH", path, {"headline": "단수 끝"}, as_=office.both, version=1)
     assert problem(changed, 409, "conflict")[0]["rule"] == "two-officers"
+    for calm in (True, False):
+        own = await written(desk, office.both, emergency=calm, headline="단수 아님", revises=draft["notice_id"])
+        assert problem(await approve(desk, own, office.both), 409, "conflict")[0]["rule"] == "two-officers"
+        body = {"notice": notice_draft(emergency=calm)}
+        path_of = f"/drafts/{own['id']}"
+        await desk.good("PUT", path_of, body, as_=office.both, version=own["version"])
+        own = await desk.good("POST", f"{path_of}/submit", as_=office.both)
+        assert problem(await approve(desk, own, office.both), 409, "conflict")[0]["rule"] == "two-officers"
     again = await written(desk, office.author, emergency=True, headline="단수 6시까지", revises=draft["notice_id"])
     assert (await approve(desk, again, office.both)).status_code == 200
     await desk.good("POST", f"{path}/withdraw", {"reason": "끝났습니다"}, as_=office.approver)

@@ -14,7 +14,7 @@ from services.notices.channels.domain import Institution, Role
 from services.notices.channels.handlers import entitled, entitled_to_publish
 from services.notices.drafts import domain, store
 from services.notices.drafts.domain import Draft, State
-from services.notices.drafts.handlers import approve, begin, content_of, keep, publish_due, take, terms_of
+from services.notices.drafts.handlers import approve, begin, content_of, for_two, keep, publish_due, take, terms_of
 from services.notices.drafts.models import ActView, DraftBody, DraftEdit, DraftView, Returning, WholeDraftView
 from services.notices.limits import limited
 from services.notices.parts import NoticesParts, UseNotices
@@ -92,7 +92,8 @@ async def put_draft(
         base = None if draft.base_version is None else await notices.get(tx, draft.notice_id)
         await terms_of(tx, body.notice, base, institution, body.publish_at, now)
         content = content_of(DraftBody(notice=body.notice))
-        after = domain.rewritten(draft, content, body.notice.emergency, body.publish_at, officer.subject, now)
+        two = for_two(body.notice, base)
+        after = domain.rewritten(draft, content, two, body.publish_at, officer.subject, now)
         await keep(tx, after, "write", officer.subject)
     return versioned(DraftView.of(after), after.version)
 

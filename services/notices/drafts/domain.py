@@ -22,6 +22,7 @@ class Draft:
     """A notice that is not told yet, or a new text of one that is (`base_version` is the version it was written on).
 
     `notice_id` is the id that the notice has or will have. `writers` are all who ever wrote in it.
+    `emergency` says that two officers are needed: for an emergency, and for whatever takes the place of one.
     """
 
     id: UUID

@@ -55,11 +55,16 @@ async def begin(
     await terms_of(tx, body.notice, base, institution, body.publish_at, now)
     draft = Draft(
         uuid4(), base.id if base is not None else uuid4(), base.version if base is not None else None, institution.name,
-        1, "draft", content_of(body), body.notice.emergency, body.publish_at, (officer.subject,), None, None, None, now, now,
+        1, "draft", content_of(body), for_two(body.notice, base), body.publish_at, (officer.subject,), None, None, None, now, now,
     )  # fmt: skip
     await store.add(tx, draft)
     await store.note(tx, draft, "write", officer.subject)
     return draft
+
+
+def for_two(content: NoticeDraft, base: Notice | None) -> bool:
+    """Whether two officers are needed: it is an emergency, or a new text of one, even if no emergency any more."""
+    return content.emergency or (base is not None and base.terms.emergency)
 
 
 def content_of(body: DraftBody) -> dict[str, Any]:

@@ -93,3 +93,26 @@ async def test_the_queue_is_read_by_cursor_the_oldest_first(desk: SpacesDesk) ->
             break
         query["cursor"] = page["next_cursor"]
     assert seen == made
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [("0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z"), ("9999-12-31T20:00:00Z", "9999-12-31T21:00:00Z"),
+     ("2026-12-01T00:00:00Z", "9999-12-31T23:00:00Z")],
+)  # fmt: skip
+async def test_times_at_the_ends_of_the_calendar_are_refused_everywhere(
+    desk: SpacesDesk, first: str, last: str
+) -> None:
+    room = await desk.opened()
+    span_, window = {"since": first, "until": last}, {"starts_at": first, "ends_at": last}
+    rule = {"rrule": "FREQ=WEEKLY;COUNT=2"}
+    answers = [
+        await desk.ask("GET", "/availability", params=span_, as_=HANEUL),
+        await desk.ask("GET", f"/spaces/{room['id']}/availability", params=span_, as_=HANEUL),
+        await desk.ask("GET", "/desk/statistics", params=span_),
+        await desk.ask("GET", f"/spaces/{room['id']}/quote", params=window, as_=HANEUL),
+        await desk.ask("POST", f"/spaces/{room['id']}/bookings", window, as_=HANEUL),
+        await desk.ask("POST", f"/spaces/{room['id']}/waitlist", window, as_=HANEUL),
+        await desk.ask("POST", f"/spaces/{room['id']}/series", window | rule, as_=HANEUL),
+    ]
+    assert [{rule for _, rule in broken_rules(answer)} for answer in answers] == [{"time-range"}] * len(answers)

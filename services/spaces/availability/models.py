@@ -10,6 +10,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from services.spaces.availability.domain import FreeTime, SpaceTimes, free_times
+from services.spaces.bookings.domain import check_years
 from services.spaces.calendars.domain import Span
 from services.spaces.facilities.domain import SpaceKind
 from shared.contracts.base import Lat, Lon
@@ -33,6 +34,7 @@ class Range(Body):
             until = self.until or since + WEEK
         except OverflowError:
             raise Refused("since", "time-range", "달력 밖의 시각입니다 / outside the calendar") from None
+        check_years(Span(since, until))
         if until <= since:
             raise Refused("until", "reversed", "끝이 시작보다 늦어야 합니다 / a range ends after it begins")
         if until - since > timedelta(days=MOST_DAYS):

@@ -18,6 +18,7 @@ from shared.rules import Conflict, Refused
 BLOCKING: tuple[BookingState, ...] = ("held", "pending", "confirmed", "in_use", "done")
 COMING: tuple[BookingState, ...] = ("held", "pending", "confirmed", "in_use")
 MINUTE = timedelta(minutes=1)
+YEARS = (2000, 2199)
 UNDECIDED = "승인 전에 시작 시각이 지났습니다 / not decided before its start"
 NOT_CONFIRMED = "확정하지 않아 풀렸습니다 / not confirmed in time"
 NOT_COME = "체크인하지 않아 풀렸습니다 / nobody checked in"
@@ -95,8 +96,15 @@ def this_minute(now: datetime) -> datetime:
     return now.replace(second=0, microsecond=0) if now.second or now.microsecond else now
 
 
+def check_years(span: Span) -> None:
+    """No space is thought of outside these years, where arithmetic with days and zones ends. Raises Refused."""
+    if not YEARS[0] <= span.starts_at.year <= YEARS[1] or not YEARS[0] <= span.ends_at.year <= YEARS[1]:
+        raise Refused("starts_at", "time-range", f"{YEARS[0]}–{YEARS[1]}년의 시각만 됩니다 / a time in these years")
+
+
 def check_window(space: Space, window: Span, now: datetime) -> None:
     """The space's own rules of length, lead and range, all rims inside; hours are the calendar's. Raises Refused."""
+    check_years(window)
     terms, length = space.terms, window.ends_at - window.starts_at
     if space.status == "closed":
         raise Conflict("space_id", "closed", "더는 예약을 받지 않는 공간입니다 / this space is closed")

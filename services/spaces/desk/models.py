@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from services.spaces.bookings.domain import check_years
 from services.spaces.calendars.domain import Span
 from services.spaces.desk.domain import Usage
 from shared.rules import Refused
@@ -33,6 +34,7 @@ class Wanted(Body):
             since = self.since or until - MONTH
         except OverflowError:
             raise Refused("since", "time-range", "달력 밖의 시각입니다 / outside the calendar") from None
+        check_years(Span(since, until))
         if until <= since:
             raise Refused("until", "reversed", "끝이 시작보다 늦어야 합니다 / a range ends after it begins")
         if until - since > timedelta(days=MOST_DAYS):

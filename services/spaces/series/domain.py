@@ -10,13 +10,13 @@ from uuid import UUID
 
 from dateutil import rrule
 
+from services.spaces.bookings.domain import check_years
 from services.spaces.calendars.domain import Span
 from shared.clock import SEOUL
 from shared.rules import Refused
 
 Result = Literal["booked", "conflict", "holiday", "closed", "refused"]
 MOST_TEXT = 200
-LAST_YEAR = 9990
 FREQUENCIES = {"DAILY": rrule.DAILY, "WEEKLY": rrule.WEEKLY, "MONTHLY": rrule.MONTHLY}
 WEEKDAYS = {
     "MO": rrule.MO,
@@ -77,6 +77,7 @@ def dates_of(text: str, first: Span, bounds: Bounds) -> list[Span]:
     """Every date of the rule, each as long as the first. Raises Refused for a rule that is not understood, has no end,
     no date, or more than the bounds allow.
     """
+    check_years(first)
     parts = _parts(text)
     start = first.starts_at.astimezone(SEOUL).replace(tzinfo=None)
     until, count = _until(parts), _whole(parts, "COUNT", 10_000)
@@ -84,8 +85,6 @@ def dates_of(text: str, first: Span, bounds: Bounds) -> list[Span]:
         raise _refused("endless", "COUNT나 UNTIL로 끝을 정해 주세요 / a rule needs an end: COUNT or UNTIL")
     if until is not None and count is not None:
         raise _refused("count-and-until", "COUNT와 UNTIL 중 하나만 씁니다 / COUNT or UNTIL, not both")
-    if start.year > LAST_YEAR:
-        raise Refused("starts_at", "time-range", "달력 밖의 시각입니다 / outside the calendar")
     horizon = start + timedelta(days=bounds.days)
     if (count or 0) > bounds.dates:
         raise _refused("too-many", f"{bounds.dates}번까지 됩니다 / at most so many dates")

@@ -72,7 +72,7 @@ async def give_month(tx: AsyncConnection, subscription: Subscription, plan: Plan
 async def renew(tx: AsyncConnection, parts: SpacesParts) -> int:
     """A new month of an active subscription. One at a time, for the locks."""
     now = parts.clock()
-    id_ = await store.unrenewed(tx, month_of(now))
+    id_ = await store.unrenewed(tx, month_of(now), now)
     subscription = None if id_ is None else await store.get(tx, id_, for_update=True)
     if subscription is None:
         return 0

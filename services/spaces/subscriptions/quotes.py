@@ -29,6 +29,7 @@ def _broken(refused: Refused) -> Broken:
 
 async def quote(tx: AsyncConnection, space_id: UUID, citizen_id: str, wish: Wish, parts: SpacesParts) -> QuoteView:
     """In a transaction that is rolled back: the engine itself is asked, and whatever it did for that is undone."""
+    rules.check_years(wish.window)
     space, refused, booking = await locked_space(tx, space_id), None, None
     try:
         await refuse_suspended(tx, citizen_id, parts)

@@ -40,7 +40,7 @@ _MINE = text(f"""
 """)  # noqa: S608
 _RUNNING = text("SELECT 1 FROM subscription WHERE plan_id = :plan AND citizen_id = :citizen AND state <> 'ended'")
 _UNRENEWED = text("""
-    SELECT s.id FROM subscription s WHERE s.state = 'active'
+    SELECT s.id FROM subscription s WHERE s.state = 'active' AND s.changed_at <= :now
     AND NOT EXISTS (SELECT 1 FROM credit_lot l WHERE l.subscription_id = s.id AND l.month = :month) LIMIT 1
 """)
 _ADD_LOT = text(
@@ -122,9 +122,9 @@ async def is_subscribed(tx: AsyncConnection, plan_id: UUID, citizen_id: str) -> 
     return (await tx.execute(_RUNNING, {"plan": plan_id, "citizen": citizen_id})).first() is not None
 
 
-async def unrenewed(tx: AsyncConnection, month: str) -> UUID | None:
-    """An active subscription that the month has not given anything yet."""
-    return (await tx.execute(_UNRENEWED, {"month": month})).scalar()
+async def unrenewed(tx: AsyncConnection, month: str, now: datetime) -> UUID | None:
+    """A subscription that is active by now and has not been given anything for the month."""
+    return (await tx.execute(_UNRENEWED, {"month": month, "now": now})).scalar()
 
 
 async def add_lot(tx: AsyncConnection, lot: Lot) -> bool:

@@ -68,10 +68,14 @@ codes = st.sampled_from([code for dong in district().dongs for code in (dong.cod
 targets = st.fixed_dictionaries(
     {}, optional={"circles": st.lists(circles, max_size=20), "dongs": st.lists(codes, max_size=42)}
 ).filter(lambda target: any(target.values()))
+languages = st.lists(st.sampled_from(["en", "vi", "zh-Hans", "uz"]), unique=True)
+translated = languages.map(lambda tags: [{"language": tag, "headline": "Notice", "body": "…"} for tag in tags])
 notice_drafts = st.fixed_dictionaries(
-    {"headline": headlines, "body": words(1, 200), "target": targets},
-    optional={"topics": interests, "urgent": st.booleans(), "expires_at": st.none() | coming(0.1, 8_000)},
-)
+    {"headline": headlines, "body": words(1, 200)},
+    optional={"target": targets, "followers": st.booleans(), "topics": interests, "urgent": st.booleans(), "emergency": st.booleans(),
+              "expires_at": st.none() | coming(0.1, 8_000), "summary": words(1, 50), "translations": translated,
+              "origin": words(1, 100) | st.uuids().map(str), "deadline": st.none() | coming(0.001, 0.1)},
+).filter(lambda draft: draft.get("target") or draft.get("followers"))  # fmt: skip
 
 
 def job(draft: dict[str, Any]) -> Offer[Any]:

@@ -145,6 +145,11 @@ def test_a_deadline_is_not_after_the_end() -> None:
     with pytest.raises(Refused) as refused:
         notice(deadline=TERMS.expires_at + SECOND)
     assert refused.value.rule == "before-expiry"
+    with pytest.raises(Refused) as refused:
+        notice(deadline=NOW)
+    assert refused.value.rule == "in-future"
+    made = notice(deadline=NOW + SECOND)
+    assert publishing.edit(made, {"body": "지난 뒤에도 고친다"}, NOW + timedelta(days=1)).version == 2
 
 
 def test_a_notice_concerns_somebody() -> None:

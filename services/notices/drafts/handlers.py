@@ -79,7 +79,7 @@ async def terms_of(
     then = max(at, now) if at is not None else now
     terms = await named_rightly(tx, content.terms(institution.name, district(), then), institution)
     if base is None:
-        publishing.check(terms, institution.name, then)
+        publishing.check_new(terms, institution.name, then)
     else:
         publishing.edit(base, _changes(terms), then)
     return terms

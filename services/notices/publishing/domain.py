@@ -81,7 +81,7 @@ def current_codes(codes: Iterable[str], district: District) -> tuple[str, ...]:
 
 def publish(id_: UUID, terms: Terms, *, institution: str, posted_by: str, now: datetime) -> Notice:
     """A new notice, told from now. Raises Refused."""
-    check(terms, institution, now)
+    check_new(terms, institution, now)
     return offers.opened(id_, terms, institution=institution, posted_by=posted_by, now=now)
 
 
@@ -103,6 +103,13 @@ def one_officer_is_enough(before: Terms | None, after: Terms) -> None:
     """An emergency is told, and changed, by two officers (N3); one may only withdraw it. Raises Conflict."""
     if after.emergency or (before is not None and before.emergency):
         raise Conflict("emergency", "two-officers", "an emergency goes through a draft that another officer approves")
+
+
+def check_new(terms: Terms, institution: str, now: datetime) -> None:
+    """A new notice has its deadline, if any, ahead; later edits may find it passed. Raises Refused."""
+    check(terms, institution, now)
+    if terms.deadline is not None and terms.deadline <= now:
+        raise Refused("deadline", "in-future", "a deadline lies in the future")
 
 
 def check(terms: Terms, institution: str, now: datetime) -> None:

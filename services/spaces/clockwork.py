@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.spaces.bookings import store as bookings
 from services.spaces.bookings.handlers import living
-from services.spaces.checkin.handlers import end_waiting
+from services.spaces.checkin.handlers import end_waiting, withdraw_gaps
 from services.spaces.parts import SpacesParts
 from services.spaces.subscriptions.handlers import expire, renew
 
@@ -29,7 +29,7 @@ async def note_lapsed(tx: AsyncConnection, parts: SpacesParts) -> int:
     return 1
 
 
-CHORES: tuple[Chore, ...] = (note_lapsed, end_waiting, renew, expire)
+CHORES: tuple[Chore, ...] = (note_lapsed, end_waiting, withdraw_gaps, renew, expire)
 
 
 async def do_chores(parts: SpacesParts) -> int:

@@ -224,3 +224,24 @@ async def test_who_waited_in_vain_is_told_that_it_is_over(desk: SpacesDesk) -> N
     with desk.clock.at(mine["ends_at"]):
         await desk.chores()
         assert (await desk.good("GET", f"/waitlist/{line['id']}", as_=me))["state"] == "over"
+
+
+@pytest.mark.parametrize("how", ["closure", "space closed"])
+async def test_a_gap_that_is_shut_meanwhile_is_told_as_gone_once(desk: SpacesDesk, how: str) -> None:
+    me, room = somebody(), await desk.opened()
+    mine = await desk.booked(room, me)
+    with desk.clock.at(minutes_after(mine["starts_at"], -60)):
+        await desk.does(mine, "cancel", me, {"reason": "못 감"})
+        await desk.chores()
+        assert [p.status for p in await postings(desk, room)] == ["open"]
+        if how == "closure":
+            start, end = (datetime.fromisoformat(mine[name]) for name in ("starts_at", "ends_at"))
+            await desk.rows_of_closure(room, start + timedelta(minutes=30), end)
+        else:
+            await desk.good("POST", f"/spaces/{room['id']}/close", {"reason": "공사"})
+        await desk.chores()
+        await desk.chores()
+    told = await postings(desk, room)
+    assert [(p.version, p.status, p.closed_because) for p in told] == [
+        (1, "open", None), (2, "closed", "마감: 지금은 열지 않습니다"),
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ from shared.contracts.space import PenaltyChanged, WaitingChanged, WaitingState
 from shared.rules import Conflict
 
 GONE = "마감: 예약되었습니다"
+SHUT = "마감: 지금은 열지 않습니다"
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def as_posting(gap: Gap, space: Space, radius_m: int) -> Posting:
     terms, is_open = space.terms, gap.status == "open"
     return Posting(
         id=gap.id, kind="space", version=gap.version, urgent=True, status="open" if is_open else "closed",
-        closed_because=None if is_open else GONE,
+        closed_because=None if is_open else GONE if gap.taken_by is not None else SHUT,
         where=Where(circles=(Circle(lat=terms.place.lat, lon=terms.place.lon, radius_m=radius_m),)),
         audience=Audience(interests=terms.interests, channel=space.institution, not_for=gap.not_for),
         headline=f"지금 비었습니다: {terms.headline}"[:200], institution=space.institution,

@@ -16,6 +16,7 @@ from services.spaces.checkin import domain, store
 from services.spaces.checkin.domain import Gap, PenaltyRule, Point, Waiting
 from services.spaces.events import tell
 from services.spaces.facilities.domain import Space
+from services.spaces.facilities.store import spaces
 from services.spaces.parts import SpacesParts
 from services.spaces.settings import Settings
 from services.spaces.subscriptions.handlers import refund
@@ -70,8 +71,12 @@ async def _usable(tx: AsyncConnection, space: Space, free: Span, settings: Setti
     """Long enough, the space still offered, and open all the time."""
     if free.ends_at - free.starts_at < timedelta(seconds=settings.spaces_gap_least_s) or space.status == "closed":
         return False
+    return await _is_open(tx, space, free)
+
+
+async def _is_open(tx: AsyncConnection, space: Space, window: Span) -> bool:
     try:
-        await check_open(tx, space, free)
+        await check_open(tx, space, window)
     except Refused:
         return False
     return True
@@ -97,9 +102,11 @@ async def _offer(tx: AsyncConnection, space: Space, waiting: Waiting, free: Span
             continue
         wish = Wish(window, waiting.people, waiting_id=waiting.id)
         try:
-            return await place(tx, space, waiting.citizen_id, wish, parts, let_go, hold_s=settings.spaces_offer_s)
+            offer = await place(tx, space, waiting.citizen_id, wish, parts, let_go, hold_s=settings.spaces_offer_s)
         except Taken:
             continue
+        await close_gaps(tx, space, offer, parts)
+        return offer
     return None
 
 
@@ -171,6 +178,22 @@ async def shut_gaps(tx: AsyncConnection, space: Space, window: Span, parts: Spac
     for gap in await store.gaps_of_space(tx, space.id, window):
         shut = replace(gap, status="closed", version=gap.version + 1, changed_at=parts.clock())
         await _tell_gap(tx, space, shut, parts.settings)
+
+
+async def withdraw_gaps(tx: AsyncConnection, parts: SpacesParts) -> int:
+    """What is told as free and no longer is – the space closed, a closure, other hours – is told as gone. One at a time."""
+    now = parts.clock()
+    for seen in await store.all_gaps(tx, now):
+        window = Span(max(seen.starts_at, now), seen.ends_at)
+        space = await spaces.get(tx, seen.space_id)
+        if space is None or (space.status == "open" and await _is_open(tx, space, window)):
+            continue
+        space, gap = await locked_space(tx, seen.space_id), await store.locked_gap(tx, seen.id)
+        if gap.status == "open":
+            closed = replace(gap, status="closed", version=gap.version + 1, changed_at=now)
+            await _tell_gap(tx, space, closed, parts.settings)
+        return 1
+    return 0
 
 
 async def _reopen_gaps(tx: AsyncConnection, space: Space, booking: Booking, parts: SpacesParts) -> None:

@@ -48,6 +48,8 @@ _GAPS_OF_SPACE = text("""
     SELECT * FROM gap WHERE space_id = :space AND status = 'open' AND starts_at < :until AND ends_at > :since
     AND unit_id IN (SELECT id FROM space_unit WHERE space_id = :space) ORDER BY id FOR UPDATE
 """)
+_ALL_GAPS = text("SELECT * FROM gap WHERE status = 'open' AND ends_at > :now ORDER BY id LIMIT 500")
+_LOCK_GAP = text("SELECT * FROM gap WHERE id = :id FOR UPDATE")
 _TAKEN_GAPS = text("SELECT * FROM gap WHERE taken_by = :booking AND status = 'closed' AND ends_at > :since FOR UPDATE")
 _POINTS = text("SELECT * FROM penalty WHERE citizen_id = :citizen AND lapses_at > :since ORDER BY given_at, id")
 # One row for who never had a point; else one for each, the holds beside it.
@@ -124,6 +126,15 @@ async def open_gaps(tx: AsyncConnection, unit_id: int, window: Spanning) -> list
 async def gaps_of_space(tx: AsyncConnection, space_id: UUID, window: Spanning) -> list[Gap]:
     values = {"space": space_id, "since": window.starts_at, "until": window.ends_at}
     return [_gap(row) for row in await tx.execute(_GAPS_OF_SPACE, values)]
+
+
+async def all_gaps(tx: AsyncConnection, now: datetime) -> list[Gap]:
+    """Every gap that is told as free now."""
+    return [_gap(row) for row in await tx.execute(_ALL_GAPS, {"now": now})]
+
+
+async def locked_gap(tx: AsyncConnection, id_: UUID) -> Gap:
+    return _gap((await tx.execute(_LOCK_GAP, {"id": id_})).one())
 
 
 async def gaps_taken_by(tx: AsyncConnection, booking_id: UUID, since: datetime) -> list[Gap]:

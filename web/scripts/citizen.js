@@ -59,7 +59,8 @@ export class Citizen {
   }
 
   async #readWatch() {
-    const { version, located, changed_at, ...settings } = await this.api.get(WATCH);
+    // What is followed is chosen at notices, and not sent back.
+    const { version, located, follows, changed_at, ...settings } = await this.api.get(WATCH);
     this.#settings = settings;
     this.store.set({ watched: settings.kinds });
   }

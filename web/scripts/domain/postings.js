@@ -14,7 +14,9 @@ const MOST_PAGES = 10;
  */
 export function postingOf(view, kind) {
   const { place, pay, price } = view;
-  const where = view.where ?? view.target ?? { circles: [{ lat: place.lat, lon: place.lon, radius_m: view.radius_m }] };
+  // A notice for a channel's followers alone has no place.
+  const placed = place ? { circles: [{ lat: place.lat, lon: place.lon, radius_m: view.radius_m }] } : {};
+  const where = view.where ?? view.target ?? placed;
   return {
     id: view.id,
     kind,

@@ -57,7 +57,7 @@ export function alertCard(item, dongs, acts) {
 export function postingCard(posting, { state, metres, onPick }) {
   const { settled, here, dongs, selected } = state;
   const away = metres === undefined ? metresTo(posting, settled, here, dongs) : metres;
-  const bucket = metres === undefined && away ? bucketM(away) : away;
+  const bucket = metres === undefined && away ? (Number.isFinite(away) ? bucketM(away) : null) : away;
   return h(
     "li",
     { class: `item kind-${posting.kind}${posting.id === selected ? " selected" : ""}`, "data-posting": posting.id },

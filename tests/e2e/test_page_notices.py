@@ -41,7 +41,7 @@ async def test_a_notice_for_followers_is_listed_and_what_is_followed_survives_a_
             return answer
 
         async def known() -> bool:
-            return (await watch())["follows"] == [office]
+            return bool((await watch())["follows"] == [office])
 
         await until(known, what="matching knows what is followed")
         page = await visit.open()

@@ -32,7 +32,9 @@ from shared.geo import District
 log = structlog.get_logger()
 
 GATHER_S = 0.03
+POSITIONS_SOON_S = 0.2
 POSITIONS_EVERY_MS = 3_000
+FEW = 1_000
 Settled = Callable[[], AbstractAsyncContextManager[None]]
 KEPT = ["citizen", "lat", "lon", "accuracy_m", "observed_ms", "partition", "epoch"]
 
@@ -76,6 +78,8 @@ class Shares:
 
     def moved(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
         """Note the batch's accepted fixes. They are not hurried: until they are written, the log of fixes has them."""
+        if not self._moved:
+            asyncio.get_running_loop().call_later(POSITIONS_SOON_S, self._wake.set)
         self._moved.append(fixes.rows[KEPT][outcome == kernel.ACCEPTED])
 
     def withdrawn(self, partition: int, citizen_id: str) -> None:
@@ -101,12 +105,13 @@ class Shares:
     ) -> None:
         """Write what changed; rebuild the shares that Redis lost, or may have missed something of.
 
-        Within `settled` no position is seen whose alerts are still on their way. Positions wait for one another, unless
+        Within `settled` no position is seen whose alerts are still on their way. Many positions wait for one another, unless
         there is `hurry`: fixes are about to be erased from their log, or somebody withdrew.
         """
         withdrawn, self._withdrawn = self._withdrawn, []
         moved: list[Rows] = []
-        if hurry or withdrawn or now_ms - self._moved_ms >= POSITIONS_EVERY_MS:
+        few = sum(map(len, self._moved)) <= FEW
+        if few or hurry or withdrawn or now_ms - self._moved_ms >= POSITIONS_EVERY_MS:
             moved, self._moved, self._moved_ms = self._moved, [], now_ms
         try:
             await self._put_moved(moved, engine.citizens.ids)

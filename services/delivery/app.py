@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -74,25 +75,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        stopping = asyncio.Event()
-        outside = Outside(private=settings.push_private_endpoints, total_s=min(15.0, settings.delivery_lease_s / 3))
-        mailers = [Mailer(settings, clock) for _ in range(settings.mail_couriers)] if settings.smtp_host else []
-        async with runtime.background() as chores, runtime.background(grace_s=15.0) as tasks:
-            chores.start("prune", runtime.prune_forever(database, clock))
-            chores.start("forget", forget_forever(settings, database, clock))
-            tasks.start("events", consumer.run())
-            _send_off(
-                tasks, _couriers(parts, Pusher(settings, parts.vapid, outside, clock), mailers, consumer), stopping
-            )
-            if mailers:
-                tasks.start("confirmations", _confirm_forever(parts, stopping))
-            app.state.tasks = tasks
+        async with _at_work(parts, consumer) as app.state.tasks:
             yield
-            stopping.set()
-            consumer.stop()
-        for mailer in mailers:
-            await mailer.close()
-        await outside.close()
         await database.close()
 
     checks = {"database": database.answers, "events": events_flow, "tasks": none_died}
@@ -100,6 +84,27 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.state.verifier = Verifier(settings)
     app.state.parts = parts
     return app
+
+
+@asynccontextmanager
+async def _at_work(parts: DeliveryParts, consumer: Consumer) -> AsyncIterator[runtime.Background]:
+    """Events taken in, messages sent and confirmed, what is old forgotten; a message in hand is finished at the end."""
+    settings, database, clock, stopping = parts.settings, parts.database, parts.clock, asyncio.Event()
+    outside = Outside(private=settings.push_private_endpoints, total_s=min(15.0, settings.delivery_lease_s / 3))
+    mailers = [Mailer(settings, clock) for _ in range(settings.mail_couriers)] if settings.smtp_host else []
+    async with runtime.background() as chores, runtime.background(grace_s=15.0) as tasks:
+        chores.start("prune", runtime.prune_forever(database, clock))
+        chores.start("forget", forget_forever(settings, database, clock))
+        tasks.start("events", consumer.run())
+        _send_off(tasks, _couriers(parts, Pusher(settings, parts.vapid, outside, clock), mailers, consumer), stopping)
+        if mailers:
+            tasks.start("confirmations", _confirm_forever(parts, stopping))
+        yield tasks
+        stopping.set()
+        consumer.stop()
+    for mailer in mailers:
+        await mailer.close()
+    await outside.close()
 
 
 def _couriers(parts: DeliveryParts, pusher: Pusher, mailers: Sequence[Mailer], consumer: Consumer) -> list[Courier]:
@@ -121,10 +126,8 @@ async def _confirm_forever(parts: DeliveryParts, stopping: asyncio.Event) -> Non
             await ask_owners(parts.settings, parts.database, mailer, parts.clock)
         except (SQLAlchemyError, OSError) as error:
             log.warning("confirmations_wait", error=type(error).__name__)
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), parts.settings.delivery_tick_s)
-        except TimeoutError:
-            continue
     await mailer.close()
 
 

@@ -19,6 +19,7 @@ from services.jobs.postings.models import PostingDraft
 from shared.clock import SEOUL
 from shared.geo import District
 from shared.rules import Refused
+from shared.uploads import decoded
 
 MOST_ROWS = 20_000
 IMPORTED = uuid5(NAMESPACE_URL, "urn:gwangsan:imported-posting")
@@ -66,26 +67,9 @@ class Row:
         return uuid5(IMPORTED, f"{institution}\n{self.external_id}")
 
 
-def decoded(raw: bytes) -> str:
-    """UTF-8, with or without its mark, else cp949 as Korean spreadsheets write it. Raises Refused."""
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return _decoded_cp949(raw)
-
-
-def _decoded_cp949(raw: bytes) -> str:
-    try:
-        return raw.decode("cp949")
-    except UnicodeDecodeError:
-        raise Refused("file", "encoding", "neither UTF-8 nor cp949") from None
-
-
 def rows_of(raw: bytes) -> tuple[list[Row], list[RowError]]:
     """The rows of a CSV and what is wrong with their shape. Raises Refused for a file that is none."""
     text = decoded(raw)
-    if "\0" in text:
-        raise Refused("file", "nul-character", "text may not hold the character U+0000")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [COLUMNS.get(name.strip(), name.strip()) for name in next(reader, [])]

@@ -100,14 +100,21 @@ async def _offer(tx: AsyncConnection, space: Space, waiting: Waiting, free: Span
     for window in domain.offer_windows(waiting, free, settings.spaces_gap_least_s):
         if not await _usable(tx, space, window, settings):
             continue
-        wish = Wish(window, waiting.people, waiting_id=waiting.id)
-        try:
-            offer = await place(tx, space, waiting.citizen_id, wish, parts, let_go, hold_s=settings.spaces_offer_s)
-        except Taken:
-            continue
-        await close_gaps(tx, space, offer, parts)
-        return offer
+        offer = await _placed(tx, space, waiting, window, parts)
+        if offer is not None:
+            await close_gaps(tx, space, offer, parts)
+            return offer
     return None
+
+
+async def _placed(
+    tx: AsyncConnection, space: Space, waiting: Waiting, window: Span, parts: SpacesParts
+) -> Booking | None:
+    wish, hold_s = Wish(window, waiting.people, waiting_id=waiting.id), parts.settings.spaces_offer_s
+    try:
+        return await place(tx, space, waiting.citizen_id, wish, parts, let_go, hold_s=hold_s)
+    except Taken:
+        return None  # somebody was faster
 
 
 async def settle_offer(tx: AsyncConnection, booking: Booking, state: WaitingState, parts: SpacesParts) -> None:

@@ -15,9 +15,9 @@ from datetime import time
 from typing import Any
 
 from shared.rules import Refused
+from shared.uploads import decoded
 
 MOST_ROWS = 20_000
-ENCODINGS = ("utf-8-sig", "cp949")
 MOST_CELL = 5_000
 # Gwangju merged with 전남 on 2026-07-01. Only these names begin an address of ours: 전라남도 shares two syllables, no more.
 PROVINCES = ("전남광주통합특별시", "광주광역시", "광주시", "광주")
@@ -104,19 +104,6 @@ def is_ours(row: Row) -> bool:
     if names_district(road) or names_district(lot) or names_district(f"{row['시도명']} {row['시군구명']}"):
         return True
     return not road and not lot and row["제공기관코드"][:5] in CODES
-
-
-def decoded(raw: bytes) -> str:
-    """UTF-8, with or without its mark, else cp949 as Korean spreadsheets write it. Raises Refused."""
-    for encoding in ENCODINGS:
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            raise Refused("file", "nul-character", "text may not hold the character U+0000")
-        return text
-    raise Refused("file", "encoding", "UTF-8도 cp949도 아닙니다 / neither UTF-8 nor cp949")
 
 
 def rows_of(raw: bytes, source: Source) -> tuple[list[Row], list[RowError]]:

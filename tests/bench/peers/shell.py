@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -69,7 +70,7 @@ _places, _opens = msgspec.json.Decoder(list[Place]).decode, msgspec.json.Decoder
 _encode = msgspec.json.Encoder().encode
 
 
-class Peer:
+class Peer(ABC):
     """Override; `options` are those of the command line."""
 
     batch = BATCH
@@ -77,12 +78,13 @@ class Peer:
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
 
-    async def open(self) -> None: ...
-    async def postings(self, opened: Sequence[Open]) -> Sequence[Pair]:
-        raise NotImplementedError
+    async def open(self) -> None:  # noqa: B027 - not every peer has something to open
+        """Connect."""
 
-    async def places(self, places: Sequence[Place]) -> Sequence[Pair]:
-        raise NotImplementedError
+    @abstractmethod
+    async def postings(self, opened: Sequence[Open]) -> Sequence[Pair]: ...
+    @abstractmethod
+    async def places(self, places: Sequence[Place]) -> Sequence[Pair]: ...
 
 
 class Shell:

@@ -84,11 +84,10 @@ class Kafka:
 
     def _launch(self, parts: artifacts.Kafka, flags: tuple[str, ...]) -> Launch:
         config = self._configure()
-        java = (str(parts.java), *JVM, f"-Djava.io.tmpdir={self.folder / 'tmp'}")
         if not (self.folder / "data" / "meta.properties").exists():
-            self._format(java, parts, config)
+            self.format(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
         logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        return Launch((*java, *flags, logging, "-cp", parts.classpath, "kafka.Kafka", str(config)))
+        return Launch((*self._java(parts), *flags, logging, "-cp", parts.classpath, "kafka.Kafka", str(config)))
 
     def _configure(self) -> Path:
         (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
@@ -103,10 +102,17 @@ class Kafka:
         config.write_text("".join(f"{k}={v}\n" for k, v in (SETTINGS | addresses).items()), encoding="utf-8")
         return config
 
-    def _format(self, java: tuple[str, ...], parts: artifacts.Kafka, config: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster, "-c", str(config))
-        run_once("kafka-format", Launch((*java, "-cp", parts.classpath, *tool)), self.home.log("kafka"))
+    def format(self, cluster: str) -> None:
+        """Make the data folder of a new cluster of this id (22 characters of base64, URL-safe)."""
+        parts, config = artifacts.kafka(self.report), self._configure()
+        # One word: an id may begin with a dash, which the tool would take for an option.
+        named = f"--cluster-id={cluster}"
+        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", named, "-c", str(config))
+        launch = Launch((*self._java(parts), "-cp", parts.classpath, *tool))
+        run_once("kafka-format", launch, self.home.log("kafka"))
+
+    def _java(self, parts: artifacts.Kafka) -> tuple[str, ...]:
+        return str(parts.java), *JVM, f"-Djava.io.tmpdir={self.folder / 'tmp'}"
 
 
 def _start_cache(parts: artifacts.Kafka) -> Path:

@@ -7,6 +7,8 @@ from importlib import import_module
 
 BENCHES = {
     "engine": "one matching worker, Kafka in and Kafka out",
+    "stages": "where each microsecond of the engine goes",
+    "kills": "what the inbox holds when workers, Redis and the broker are killed amid 200,000 fixes",
     "matching": "the engine beside Tile38, Redis GEOSEARCH, PostGIS and a bare copy; latency, fan-out, several workers",
     "jobs": "claims on one hot posting, lists of 100,000, imports of 10,000 rows",
     "spaces": "free times of 500 spaces for a week, bookings a second, at 10,000 and 1,000,000 bookings",

@@ -155,10 +155,10 @@ def _engines(stack: Stack, workers: int, fixes: int, ends: ExitStack, folder: Pa
         ends.callback(_end, child)
         pids[f"worker-{nth}"] = child.pid
         urls.append(f"http://127.0.0.1:{port}/metrics")
-    return Running(pids, done=lambda: sum(map(_taken, urls)) >= fixes)
+    return Running(pids, done=lambda: sum(map(taken, urls)) >= fixes)
 
 
-def _taken(url: str) -> float:
+def taken(url: str) -> float:
     """Fixes that an engine has taken in, by its own count; 0 while it is not up."""
     try:
         with urlopen(url, timeout=5) as answer:

@@ -34,7 +34,7 @@ RULE, REACH, WHY_ENDS = _letters(b',"rule":"'), _letters(b'","reach_m":'), _lett
 WHY, DEFERRED, CAUSED = _letters(b',"why":'), _letters(b',"deferred_until":'), _letters(b',"caused_at":"')
 MADE, END, NULL, BRACE = _letters(b'","made_at":"'), _letters(b'"}'), _letters(b"null"), _letters(b"}")
 NO_REACH = -1
-ID_LENGTH, OVERHEAD = 36, 512
+ID_LENGTH, MOMENT_LENGTH, OVERHEAD = 36, 32, 512
 DAY_US, SECOND_US = 86_400_000_000, 1_000_000
 ZERO = 48
 
@@ -154,7 +154,7 @@ def put_why(out, at, match, citizen, reach_m):
 
 
 @compiled
-def put_value(out, id_, match, caused_us, said, spoken, name, pool, citizen, fragment, fragments, made):
+def put_value(out, id_, match, caused, said, spoken, name, pool, citizen, fragment, fragments, made):
     """The alert's JSON from the beginning of `out`; its length. Fields in this order are shared.contracts.Alert's."""
     at = put_all(out, put(out, put_all(out, 0, ID), id_, 0, ID_LENGTH), CITIZEN)
     at = put(out, at, pool, name.json_at, name.json_length)
@@ -170,7 +170,7 @@ def put_value(out, id_, match, caused_us, said, spoken, name, pool, citizen, fra
         at = put_why(out, at, match, citizen, fragment.reach_m)
     at = put_all(out, at, DEFERRED)
     at = put(out, at, spoken, said.until_at, said.until_length) if said.until_length else put_all(out, at, NULL)
-    at = put_all(out, put_moment(out, put_all(out, at, CAUSED), caused_us), MADE)
+    at = put_all(out, put_all(out, put_all(out, at, CAUSED), caused), MADE)
     return put_all(out, put_all(out, at, made), END)
 
 
@@ -190,6 +190,7 @@ def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, 
     head, tail, made = frame
     message, words, state = np.empty(2_048, np.uint8), np.empty(80, np.uint32), np.empty(5, np.uint32)
     id_, value = np.empty(ID_LENGTH, np.uint8), np.empty(len(out), np.uint8)
+    moment, moment_us, caused = np.empty(MOMENT_LENGTH, np.uint8), np.int64(-1), np.empty(0, np.uint8)
     at = first = i
     at = 0
     while i < len(order):
@@ -199,9 +200,12 @@ def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, 
         most = fragment.length + name.json_length + name.length + said[nth].why_length + said[nth].until_length
         if at + most + len(head) + len(tail) + OVERHEAD > len(out):
             break
+        if caused_us[nth] != moment_us:  # the alerts of one fix, and mostly of its neighbours, have one cause
+            moment_us = caused_us[nth]
+            caused = moment[: put_moment(moment, 0, moment_us)]
         write_id(message, name_of(message, name, pool, fragment, fragments), state, words, id_, 0)
         length = put_value(
-            value, id_, match, caused_us[nth], said[nth], spoken, name, pool, citizens[match.citizen], fragment, fragments, made
+            value, id_, match, caused, said[nth], spoken, name, pool, citizens[match.citizen], fragment, fragments, made
         )  # fmt: skip
         headers = len(head) + ID_LENGTH + len(tail)
         delta = i - first

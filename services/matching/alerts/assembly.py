@@ -182,6 +182,18 @@ def name_of(message, name, pool, fragment, fragments):
 
 
 @compiled
+def put_record(out, at, delta, name, pool, value, length, head, id_, tail):
+    """The `delta`-th record of a batch: key, value and headers, each after its length."""
+    sized = varint_length(name.length) + name.length + varint_length(length) + length
+    at = put_varint(out, at, 2 + varint_length(delta) + sized + len(head) + ID_LENGTH + len(tail))
+    out[at] = out[at + 1] = 0  # attributes, and the difference to the batch's time
+    at = put_varint(out, put_varint(out, at + 2, delta), name.length)
+    at = put_varint(out, put(out, at, pool, name.at, name.length), length)
+    at = put_all(out, put(out, at, value, 0, length), head)
+    return put_all(out, put(out, at, id_, 0, ID_LENGTH), tail)
+
+
+@compiled
 def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, fragment_of, fragments, frame, out):
     """Records of the matches in `order` from the i-th on, until `out` is full: (the next, records, bytes).
 
@@ -207,22 +219,6 @@ def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, 
         length = put_value(
             value, id_, match, caused, said[nth], spoken, name, pool, citizens[match.citizen], fragment, fragments, made
         )  # fmt: skip
-        headers = len(head) + ID_LENGTH + len(tail)
-        delta = i - first
-        whole = (
-            2
-            + varint_length(delta)
-            + varint_length(name.length)
-            + name.length
-            + varint_length(length)
-            + length
-            + headers
-        )
-        at = put_varint(out, at, whole)
-        out[at] = out[at + 1] = 0  # attributes, and the difference to the batch's time
-        at = put_varint(out, put_varint(out, at + 2, delta), name.length)
-        at = put_varint(out, put(out, at, pool, name.at, name.length), length)
-        at = put_all(out, put(out, at, value, 0, length), head)
-        at = put_all(out, put(out, at, id_, 0, ID_LENGTH), tail)
+        at = put_record(out, at, i - first, name, pool, value, length, head, id_, tail)
         i += 1
     return i, i - first, at

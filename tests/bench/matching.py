@@ -82,7 +82,7 @@ async def _measured(
     await arena.fill(work, fixes=name != "latency")
     ready = Prepared(arena, work, truth(work), options.limit)
     rounds: dict[str, list[Result]] = {system.name: [] for system in systems}
-    if name != "latency":
+    if name not in {"latency", "fan-out"}:
         await stream(ready, SYSTEMS["floor"])  # not counted: a broker that has just begun compiles itself first
     for nth in range(options.rounds):
         for system in systems if nth % 2 == 0 else systems[::-1]:

@@ -114,7 +114,7 @@ def truth(work: Workload) -> Truth:
     order = np.argsort(work.place[:, 0])
     place, citizen = work.place[order], work.citizen[order]
     reach = (RADIUS_M + 2) / M_PER_DEGREE
-    must, may = [], []
+    must, may = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for number, at in enumerate(work.posting):
         low, high = np.searchsorted(place[:, 0], [at[0] - reach, at[0] + reach])
         near = np.flatnonzero(np.abs(place[low:high, 1] - at[1]) <= reach / np.cos(np.radians(at[0])) * 1.01) + low

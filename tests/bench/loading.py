@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -48,17 +49,18 @@ def late_postings(work: Workload, burst: int) -> list[list[float]]:
     return [crowded, *chosen[40:].tolist()]
 
 
-async def open_postings(kafka_url: str, places: list[list[float]], first: int) -> None:
-    """Open postings at places, numbered from `first`, all at once; returns when the broker has them."""
+async def open_postings(kafka_url: str, places: list[list[float]], first: int) -> float:
+    """Open postings at places, numbered from `first`, all at once; when they were sent."""
     now = datetime.now(UTC)
     producer = kafka.producer(kafka_url, linger_ms=0)
     await producer.start()
     try:
-        await send_events(
-            producer, [_posting(first + nth, lat, lon, now) for nth, (lat, lon) in enumerate(places)], now
-        )
+        opened = [_posting(first + nth, lat, lon, now) for nth, (lat, lon) in enumerate(places)]
+        began = time.time()
+        await send_events(producer, opened, now)
     finally:
         await producer.stop()
+    return began
 
 
 def watches(citizens: int, now: datetime) -> Iterable[Watch]:

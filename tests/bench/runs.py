@@ -134,8 +134,7 @@ async def fan_out(ready: Prepared, system: System, burst: int) -> Result:
         for name, offers in (("one", late[:1]), ("burst", late[1:])):
             some = replace(work, posting=np.array(offers))
             expected, before = truth(some), len((await arena.alerts(_all(work, late))).pairs)
-            began = time.time()
-            await loading.open_postings(arena.stack.kafka_url, offers, 0 if name == "one" else 1)
+            began = await loading.open_postings(arena.stack.kafka_url, offers, 0 if name == "one" else 1)
             await arena.finished(lambda: True, before + len(expected.must), 0.5, 60)
             told = await arena.alerts(_all(work, late))
             mine = told.at >= began - 0.001

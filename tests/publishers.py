@@ -182,7 +182,7 @@ async def open_desk(
     await database.close()
 
 
-def problem(answer: httpx.Response, status: int, slug: str) -> list[dict[str, str]]:
+def assert_problem(answer: httpx.Response, status: int, slug: str) -> list[dict[str, str]]:
     """Checks that the answer is this problem, as RFC 9457 has it; returns its errors."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == MEDIA_TYPE
@@ -195,7 +195,7 @@ def problem(answer: httpx.Response, status: int, slug: str) -> list[dict[str, st
 
 def broken_rules(answer: httpx.Response) -> set[tuple[str, str]]:
     """The (field, rule) pairs of a 422."""
-    return {(error["field"], error["rule"]) for error in problem(answer, 422, "invalid")}
+    return {(error["field"], error["rule"]) for error in assert_problem(answer, 422, "invalid")}
 
 
 async def told_on_kafka(desk: Desk, tap: Tap, posting_id: str, count: int) -> list[Posting]:

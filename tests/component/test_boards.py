@@ -21,7 +21,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import Institution, NoticesDesk, open_notices
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.unit.test_boards import BOMB, MESSAGE, rss
 
 pytestmark = pytest.mark.component
@@ -272,13 +272,13 @@ async def test_hostile_files_are_refused_with_a_reason(reading: Reading, raw: by
     answer = await reading.desk.ask(
         "POST", f"/boards/{reading.board['id']}/import", as_=reading.office.author, content=raw
     )
-    assert problem(answer, 422, "invalid")[0]["field"] == "body.file"
+    assert assert_problem(answer, 422, "invalid")[0]["field"] == "body.file"
 
 
 async def test_a_file_that_is_too_large_is_refused(reading: Reading) -> None:
     path = f"/boards/{reading.board['id']}/import"
     answer = await reading.desk.ask("POST", path, as_=reading.office.author, content=b"x" * 5_000_001)
-    assert problem(answer, 413, "too-large") == []
+    assert assert_problem(answer, 413, "too-large") == []
 
 
 async def test_boards_are_the_institution_s_own_and_not_too_many(desk: NoticesDesk, reading: Reading) -> None:
@@ -288,14 +288,14 @@ async def test_boards_are_the_institution_s_own_and_not_too_many(desk: NoticesDe
         ("POST", f"/boards/{id_}/look"),
         ("DELETE", f"/boards/{id_}"),
     ):
-        assert problem(await desk.ask(method, path, as_=other.both), 404, "not-found") == []
+        assert assert_problem(await desk.ask(method, path, as_=other.both), 404, "not-found") == []
     assert (await desk.ask("POST", f"/boards/{id_}/import", as_=other.both, content=b"x")).status_code == 404
     again = await desk.ask("POST", "/boards", {"url": reading.board["url"]}, as_=reading.office.author)
-    assert problem(again, 409, "conflict")[0]["rule"] == "read-already"
+    assert assert_problem(again, 409, "conflict")[0]["rule"] == "read-already"
     for n in range(2):
         await desk.good("POST", "/boards", {"url": f"https://b{n}.example.kr/rss"}, as_=reading.office.author)
     full = await desk.ask("POST", "/boards", {"url": "https://one-more.example.kr/rss"}, as_=reading.office.author)
-    assert problem(full, 409, "conflict")[0]["rule"] == "too-many-boards"
+    assert assert_problem(full, 409, "conflict")[0]["rule"] == "too-many-boards"
     foreign = await desk.ask(
         "POST", "/boards", {"url": "https://x.example.kr/", "channel": other.name}, as_=reading.office.author
     )

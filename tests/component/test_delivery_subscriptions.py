@@ -15,7 +15,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.delivery import DeliveryDesk, Device, body_of, mail_relay, open_delivery, push_service
 from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 
 pytestmark = pytest.mark.component
 
@@ -50,7 +50,7 @@ async def test_a_device_comes_and_goes_and_only_its_service_is_told(desk: Delive
     assert made["service"] == "push.example.com"
     assert body["endpoint"].rpartition("/")[2] not in str(await desk.good("GET", "/subscriptions", as_=citizen))
     other = f"citizen:{uuid4().hex[:8]}"
-    problem(await desk.ask("DELETE", f"/subscriptions/push/{made['id']}", as_=other), 404, "not-found")
+    assert_problem(await desk.ask("DELETE", f"/subscriptions/push/{made['id']}", as_=other), 404, "not-found")
     await desk.good("DELETE", f"/subscriptions/push/{made['id']}", as_=citizen)
     assert (await desk.good("GET", "/subscriptions", as_=citizen))["push"] == []
 
@@ -78,7 +78,7 @@ async def test_more_devices_than_allowed_and_bad_keys_are_refused(desk: Delivery
     for _ in range(2):
         await desk.good("POST", "/subscriptions/push", subscription(desk), as_=citizen)
     answer = await desk.ask("POST", "/subscriptions/push", subscription(desk), as_=citizen)
-    assert problem(answer, 409, "conflict")[0]["rule"] == "too-many-devices"
+    assert assert_problem(answer, 409, "conflict")[0]["rule"] == "too-many-devices"
     bad = subscription(desk) | {"keys": {"p256dh": "B" + "A" * 86, "auth": "A" * 22}}
     assert broken_rules(await desk.ask("POST", "/subscriptions/push", bad, as_=citizen)) == {
         ("body.keys.p256dh", "p256-point")
@@ -124,7 +124,7 @@ async def test_nobody_s_mailbox_is_filled_with_confirmations(desk: DeliveryDesk,
     for _ in range(2):
         await desk.good("PUT", "/subscriptions/mail", {"address": victim}, as_=f"citizen:{uuid4().hex[:8]}")
     answer = await desk.ask("PUT", "/subscriptions/mail", {"address": victim}, as_=citizen)
-    assert problem(answer, 429, "too-many-requests") == []
+    assert assert_problem(answer, 429, "too-many-requests") == []
     for n in range(3):
         answer = await desk.ask(
             "PUT", "/subscriptions/mail", {"address": f"{uuid4().hex[:8]}{n}@example.com"}, as_=citizen
@@ -198,7 +198,7 @@ async def test_without_a_relay_there_is_no_mail(
     settings = settings_for(Settings, kafka_url=NOBODY_LISTENS, delivery_tick_s=3_600)
     async with open_delivery(databases, issuer, settings, desk.push, desk.relay) as bare:
         answer = await bare.ask("PUT", "/subscriptions/mail", {"address": "a@example.com"}, as_=citizen)
-        assert problem(answer, 409, "conflict")[0]["rule"] == "no-mail"
+        assert assert_problem(answer, 409, "conflict")[0]["rule"] == "no-mail"
 
 
 async def test_nothing_personal_is_logged(desk: DeliveryDesk, citizen: str, capfd: pytest.CaptureFixture[str]) -> None:

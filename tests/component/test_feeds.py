@@ -19,7 +19,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import Institution, NoticesDesk, open_notices
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.unit.test_feeds import SCHEMA
 
 pytestmark = pytest.mark.component
@@ -134,8 +134,8 @@ async def test_an_emergency_is_cap_from_its_alert_to_its_end(desk: NoticesDesk, 
 
 async def test_what_is_no_emergency_or_no_scope_is_refused(desk: NoticesDesk, office: Institution) -> None:
     ordinary = await desk.published(as_=office.both)
-    assert problem(await desk.http.get(f"/feeds/cap/{ordinary['id']}"), 404, "not-found") == []
-    assert problem(await desk.http.get(f"/feeds/cap/{uuid4()}"), 404, "not-found") == []
+    assert assert_problem(await desk.http.get(f"/feeds/cap/{ordinary['id']}"), 404, "not-found") == []
+    assert assert_problem(await desk.http.get(f"/feeds/cap/{uuid4()}"), 404, "not-found") == []
     assert broken_rules(await desk.http.get("/feeds/atom?dong=1111051500")) == {("query.dong", "unknown-dong")}
     assert (await desk.http.get("/feeds/yaml")).status_code == 422
     for bad in ("topic=Not%20A%20Slug", "channel=%00", f"channel={'x' * 101}"):

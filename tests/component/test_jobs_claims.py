@@ -20,7 +20,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import BADA, HANEUL, NURI, OFFICER, JobsDesk, open_jobs, shift_draft, tomorrow_at
-from tests.publishers import NOBODY_LISTENS, SUWAN, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, SUWAN, assert_problem, broken_rules
 
 pytestmark = pytest.mark.component
 
@@ -48,7 +48,7 @@ async def test_of_a_hundred_who_claim_three_places_at_once_exactly_three_succeed
     assert Counter(answer.status_code for answer in answers) == {201: 3, 409: 97}
     for answer in answers:
         if answer.status_code == 409:
-            (error,) = problem(answer, 409, "conflict")
+            (error,) = assert_problem(answer, 409, "conflict")
             assert error["rule"] in {"full", "closed"}
             alternatives = answer.json()["alternatives"]
             assert other["id"] in {one["posting_id"] for one in alternatives}
@@ -67,7 +67,7 @@ async def test_a_repeated_claim_is_answered_alike_and_once(jobs: JobsDesk) -> No
     assert {a.status_code for a in (first, *others)} == {201}
     assert len({a.json()["id"] for a in (first, *others)}) == 1
     assert (await jobs.ask("POST", path, {}, as_=HANEUL, key=key)).headers["Idempotent-Replayed"] == "true"
-    problem(await jobs.ask("POST", path, {"wait": True}, as_=HANEUL, key=key), 422, "idempotency-key-reused")
+    assert_problem(await jobs.ask("POST", path, {"wait": True}, as_=HANEUL, key=key), 422, "idempotency-key-reused")
 
 
 async def test_of_ten_claims_of_one_citizen_made_at_once_one_succeeds_and_the_others_are_told_why(
@@ -80,7 +80,7 @@ async def test_of_ten_claims_of_one_citizen_made_at_once_one_succeeds_and_the_ot
     assert Counter(answer.status_code for answer in answers[:10]) == {201: 1, 409: 9}
     assert {answer.status_code for answer in answers[10:]} == {201}
     refused = [answer for answer in answers if answer.status_code == 409]
-    assert {problem(answer, 409, "conflict")[0]["rule"] for answer in refused} == {"claimed-already"}
+    assert {assert_problem(answer, 409, "conflict")[0]["rule"] for answer in refused} == {"claimed-already"}
     assert await states(jobs, posting) == ["held"] * 6
 
 
@@ -103,8 +103,8 @@ async def test_nobody_claims_twice_nor_two_places_at_one_time(jobs: JobsDesk) ->
         await jobs.opened(days=5, hour=12),
     )
     await jobs.claimed(first, who)
-    (twice,) = problem(await jobs.ask("POST", f"/postings/{first['id']}/claims", {}, as_=who), 409, "conflict")
-    (overlap,) = problem(await jobs.ask("POST", f"/postings/{same['id']}/claims", {}, as_=who), 409, "conflict")
+    (twice,) = assert_problem(await jobs.ask("POST", f"/postings/{first['id']}/claims", {}, as_=who), 409, "conflict")
+    (overlap,) = assert_problem(await jobs.ask("POST", f"/postings/{same['id']}/claims", {}, as_=who), 409, "conflict")
     assert (twice["rule"], overlap["rule"]) == ("claimed-already", "overlap")
     await jobs.claimed(touching, who)
 
@@ -123,7 +123,7 @@ async def test_what_a_month_allows_is_not_exceeded_to_the_minute(jobs: JobsDesk)
     await jobs.good("PUT", "/me", {"birth_year": 1970}, as_=who)
     for day in range(2):
         await jobs.claimed(await jobs.opened(days=base + day, hour=8, hours=14), who)
-    (cap,) = problem(await jobs.ask(
+    (cap,) = assert_problem(await jobs.ask(
         "POST", f"/postings/{(await jobs.opened(days=base + 2, hours=2.25))['id']}/claims", {}, as_=who), 409, "conflict")  # fmt: skip
     assert cap["rule"] == "monthly-cap"
     await jobs.claimed(await jobs.opened(days=base + 2, hours=2), who)
@@ -193,12 +193,12 @@ async def test_an_officer_chooses_where_the_posting_says_so(jobs: JobsDesk) -> N
     one, two = await jobs.claimed(posting, HANEUL), await jobs.claimed(posting, BADA)
     assert one["state"] == two["state"] == "pending"
     await jobs.good("PUT", "/me", {"name": "김하늘", "birth_year": 1960}, as_=HANEUL)
-    problem(await jobs.ask("POST", f"/claims/{one['id']}/approve", as_="officer:첨단1동"), 404, "not-found")
+    assert_problem(await jobs.ask("POST", f"/claims/{one['id']}/approve", as_="officer:첨단1동"), 404, "not-found")
     approved = await jobs.good("POST", f"/claims/{one['id']}/approve")
     assert (approved["state"], approved["name"]) == ("held", "김하늘")
     assert "birth_year" not in approved
     assert HANEUL not in str(approved)
-    problem(await jobs.ask("POST", f"/claims/{two['id']}/approve"), 409, "conflict")
+    assert_problem(await jobs.ask("POST", f"/claims/{two['id']}/approve"), 409, "conflict")
     declined = await jobs.good("POST", f"/claims/{two['id']}/decline", {"reason": "자리가 찼습니다"})
     assert declined["state"] == "declined"
     assert (await jobs.posting(posting))["status"] == "closed"
@@ -217,7 +217,7 @@ async def test_a_change_of_pay_or_time_asks_those_who_have_a_place_again(jobs: J
     mine = await jobs.good("GET", f"/claims/{held['id']}", as_=HANEUL)
     assert (mine["state"], mine["planned_krw"]) == ("reconfirm", 36_000)
     assert (await jobs.good("POST", f"/claims/{held['id']}/confirm", as_=HANEUL))["state"] == "held"
-    problem(await jobs.ask("POST", f"/claims/{held['id']}/confirm", as_=HANEUL), 409, "conflict")
+    assert_problem(await jobs.ask("POST", f"/claims/{held['id']}/confirm", as_=HANEUL), 409, "conflict")
     await edit(3, pay={"amount_krw": 13_000})
     assert await states(jobs, posting) == ["reconfirm"]
 
@@ -253,9 +253,9 @@ async def test_a_cancelled_posting_tells_everybody_who_claimed_and_stays_off(job
     assert (off["status"], off["closed_because"], off["cancelled"]) == ("closed", "비가 와서", True)
     told = (await jobs.events(posting["id"], ClaimChanged))[-2:]
     assert [(e.state, e.because) for e in told] == [("cancelled", "비가 와서")] * 2
-    problem(await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=NURI), 409, "conflict")
+    assert_problem(await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=NURI), 409, "conflict")
     named = {"If-Match": f'"v{off["version"]}"'}
-    problem(await jobs.ask("PATCH", f"/postings/{posting['id']}", {"slots": 5}, headers=named), 409, "conflict")
+    assert_problem(await jobs.ask("PATCH", f"/postings/{posting['id']}", {"slots": 5}, headers=named), 409, "conflict")
 
 
 async def test_age_is_asked_only_where_the_work_asks_for_it(jobs: JobsDesk) -> None:
@@ -284,9 +284,9 @@ async def test_a_claim_is_its_citizens_own(jobs: JobsDesk) -> None:
     posting = await jobs.opened(days=17)
     held = await jobs.claimed(posting, HANEUL)
     for method, path, body in (("GET", "", None), ("POST", "/drop", {"reason": "장난"}), ("POST", "/confirm", None)):
-        problem(await jobs.ask(method, f"/claims/{held['id']}{path}", body, as_=BADA), 404, "not-found")
-    problem(await jobs.ask("GET", f"/postings/{posting['id']}/claims", as_="officer:첨단1동"), 403, "not-yours")
-    problem(await jobs.ask("GET", f"/postings/{posting['id']}/claims", as_=HANEUL), 403, "forbidden")
+        assert_problem(await jobs.ask(method, f"/claims/{held['id']}{path}", body, as_=BADA), 404, "not-found")
+    assert_problem(await jobs.ask("GET", f"/postings/{posting['id']}/claims", as_="officer:첨단1동"), 403, "not-yours")
+    assert_problem(await jobs.ask("GET", f"/postings/{posting['id']}/claims", as_=HANEUL), 403, "forbidden")
     mine = await jobs.good("GET", "/claims?limit=200", as_=HANEUL)
     assert held["id"] in {c["id"] for c in mine["items"]}
 
@@ -327,5 +327,7 @@ async def test_closing_by_the_officer_keeps_what_was_agreed(jobs: JobsDesk) -> N
     await jobs.claimed(posting, HANEUL)
     await jobs.good("POST", f"/postings/{posting['id']}/close", {"reason": "한 분이면 됩니다"})
     assert await states(jobs, posting) == ["held"]
-    (error,) = problem(await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=BADA), 409, "conflict")
+    (error,) = assert_problem(
+        await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=BADA), 409, "conflict"
+    )
     assert error["rule"] == "closed"

@@ -16,7 +16,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import HANEUL, JobsDesk, open_jobs, shift_draft, tomorrow_at
-from tests.publishers import NOBODY_LISTENS, SUWAN, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, SUWAN, assert_problem, broken_rules
 
 pytestmark = pytest.mark.component
 
@@ -95,14 +95,16 @@ async def test_a_draft_that_is_not_whole_says_what_is_missing(jobs: JobsDesk) ->
 async def test_drafts_belong_to_their_institution_and_are_edited_by_version(jobs: JobsDesk) -> None:
     kept = await jobs.good("POST", "/drafts", {"name": "하나"})
     path = f"/drafts/{kept['id']}"
-    problem(await jobs.ask("GET", path, as_="officer:첨단1동"), 404, "not-found")
-    problem(await jobs.ask("PUT", path, {"name": "둘"}), 428, "precondition-required")
+    assert_problem(await jobs.ask("GET", path, as_="officer:첨단1동"), 404, "not-found")
+    assert_problem(await jobs.ask("PUT", path, {"name": "둘"}), 428, "precondition-required")
     changed = await jobs.good("PUT", path, {"name": "둘"}, headers={"If-Match": '"v1"'})
     assert (changed["name"], changed["version"]) == ("둘", 2)
-    problem(await jobs.ask("PUT", path, {"name": "셋"}, headers={"If-Match": '"v1"'}), 412, "precondition-failed")
+    assert_problem(
+        await jobs.ask("PUT", path, {"name": "셋"}, headers={"If-Match": '"v1"'}), 412, "precondition-failed"
+    )
     assert kept["id"] in {d["id"] for d in (await jobs.good("GET", "/drafts?limit=200"))["items"]}
     assert (await jobs.ask("DELETE", path)).status_code == 204
-    problem(await jobs.ask("GET", path), 404, "not-found")
+    assert_problem(await jobs.ask("GET", path), 404, "not-found")
 
 
 async def test_recurring_shifts_are_a_posting_each_with_a_result_a_day(jobs: JobsDesk) -> None:
@@ -115,7 +117,7 @@ async def test_recurring_shifts_are_a_posting_each_with_a_result_a_day(jobs: Job
     listed = await jobs.good("GET", f"/shifts/{made['series_id']}")
     assert [job["id"] for job in listed] == [result["posting_id"] for result in made["results"]]
     assert {job["series_id"] for job in listed} == {made["series_id"]}
-    problem(await jobs.ask("GET", f"/shifts/{made['series_id']}", as_="officer:첨단1동"), 404, "not-found")
+    assert_problem(await jobs.ask("GET", f"/shifts/{made['series_id']}", as_="officer:첨단1동"), 404, "not-found")
 
 
 async def test_a_day_that_breaks_a_rule_is_told_and_left_out_or_stops_all(jobs: JobsDesk) -> None:
@@ -125,7 +127,7 @@ async def test_a_day_that_breaks_a_rule_is_told_and_left_out_or_stops_all(jobs: 
         "first": {**taken, "starts_at": tomorrow_at(10, days=3).isoformat(), "ends_at": tomorrow_at(12, days=3).isoformat()},
         "weekdays": list(range(7)), "until": tomorrow_at(0, days=5).date().isoformat(),
     }  # fmt: skip
-    problem(await jobs.ask("POST", "/shifts", {**body, "skip_refused": False}), 422, "invalid")
+    assert_problem(await jobs.ask("POST", "/shifts", {**body, "skip_refused": False}), 422, "invalid")
     made = await jobs.good("POST", "/shifts", body)
     assert [[one["rule"] for one in result["broken"]] for result in made["results"]] == [
         [],
@@ -150,8 +152,8 @@ async def test_the_poster_is_reminded_once_before_expiry(jobs: JobsDesk) -> None
 
 
 async def test_only_officers_keep_drafts(jobs: JobsDesk) -> None:
-    problem(await jobs.ask("POST", "/drafts", {"name": "하나"}, as_=HANEUL), 403, "forbidden")
-    problem(await jobs.ask("POST", "/drafts", {"name": "하나"}, as_=None), 401, "unauthenticated")
+    assert_problem(await jobs.ask("POST", "/drafts", {"name": "하나"}, as_=HANEUL), 403, "forbidden")
+    assert_problem(await jobs.ask("POST", "/drafts", {"name": "하나"}, as_=None), 401, "unauthenticated")
 
 
 async def test_the_same_key_with_another_body_is_refused_everywhere(jobs: JobsDesk) -> None:
@@ -159,4 +161,4 @@ async def test_the_same_key_with_another_body_is_refused_everywhere(jobs: JobsDe
     await jobs.good("POST", "/drafts", {"name": "하나"}, key=key)
     again = await jobs.ask("POST", "/drafts", {"name": "하나"}, key=key)
     assert again.headers["Idempotent-Replayed"] == "true"
-    problem(await jobs.ask("POST", "/drafts", {"name": "둘"}, key=key), 422, "idempotency-key-reused")
+    assert_problem(await jobs.ask("POST", "/drafts", {"name": "둘"}, key=key), 422, "idempotency-key-reused")

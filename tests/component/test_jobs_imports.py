@@ -17,7 +17,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import JobsDesk, open_jobs, tomorrow_at
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.unit.test_jobs_imports import HEADER, RECORDED
 
 pytestmark = pytest.mark.component
@@ -114,7 +114,7 @@ async def test_one_key_is_for_one_file_and_mode(jobs: JobsDesk) -> None:
     again = await office.send(table(line(1)), key=key)
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
-    problem(await office.send(table(line(2)), key=key), 422, "idempotency-key-reused")
+    assert_problem(await office.send(table(line(2)), key=key), 422, "idempotency-key-reused")
 
 
 async def test_cp949_with_names_that_utf8_would_break(jobs: JobsDesk) -> None:
@@ -148,8 +148,8 @@ async def test_an_import_is_taken_back_but_for_what_somebody_claimed(jobs: JobsD
     first, second = await jobs.posting(by_name["책 정리 1"]), await jobs.posting(by_name["책 정리 2"])
     assert (first["pay"]["amount_krw"], first["status"]) == (12_000, "open")
     assert (second["status"], second["cancelled"]) == ("closed", True)
-    problem(await jobs.ask("POST", f"/imports/{report['id']}/rollback", as_=office.as_), 409, "conflict")
-    problem(await jobs.ask("POST", f"/imports/{report['id']}/rollback", as_="officer:수완동"), 404, "not-found")
+    assert_problem(await jobs.ask("POST", f"/imports/{report['id']}/rollback", as_=office.as_), 409, "conflict")
+    assert_problem(await jobs.ask("POST", f"/imports/{report['id']}/rollback", as_="officer:수완동"), 404, "not-found")
     (newest, _) = (await jobs.good("GET", "/imports", as_=office.as_))["items"]
     assert newest["rolled_back_at"]
 
@@ -161,7 +161,7 @@ async def test_what_a_row_may_no_longer_change_is_told(jobs: JobsDesk) -> None:
     await jobs.good("POST", f"/postings/{made['id']}/close", {"reason": "그만"}, as_=office.as_)
     report = await office.done(table(line(1, pay=13_000)))
     assert [(e["line"], e["rule"]) for e in report["errors"]] == [(2, "closed")]
-    problem(await office.send(table(line(1, pay=14_000)), "all-or-nothing"), 422, "invalid")
+    assert_problem(await office.send(table(line(1, pay=14_000)), "all-or-nothing"), 422, "invalid")
 
 
 async def test_ten_thousand_rows_a_tenth_of_them_broken(jobs: JobsDesk) -> None:
@@ -192,6 +192,6 @@ async def test_work24_by_its_recorded_shape_and_its_failures(jobs: JobsDesk) -> 
 
 async def test_a_file_that_is_too_large_or_no_file_is_refused(jobs: JobsDesk) -> None:
     office = Office(jobs)
-    problem(await office.send(b"x" * 10_000_001), 413, "too-large")
+    assert_problem(await office.send(b"x" * 10_000_001), 413, "too-large")
     assert broken_rules(await office.send(b"\xff\xfe\x00\x81")) == {("body.file", "encoding")}
-    problem(await jobs.ask("POST", "/imports/csv", as_=somebody(), content=b"x"), 403, "forbidden")
+    assert_problem(await jobs.ask("POST", "/imports/csv", as_=somebody(), content=b"x"), 403, "forbidden")

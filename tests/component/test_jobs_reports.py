@@ -21,7 +21,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import HANEUL, JobsDesk, open_jobs, shift_draft
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 
 pytestmark = pytest.mark.component
 
@@ -52,9 +52,9 @@ async def test_a_report_waits_in_the_queue_and_names_nobody_outside_it(jobs: Job
     (told,) = await jobs.events(posting["id"], ReportChanged)
     assert who not in told.model_dump_json()
     for stranger in (HANEUL, "officer:수완동"):
-        problem(await jobs.ask("GET", "/moderation/reports", as_=stranger), 403, "forbidden")
+        assert_problem(await jobs.ask("GET", "/moderation/reports", as_=stranger), 403, "forbidden")
     again = await jobs.ask("POST", f"/postings/{posting['id']}/reports", {"reason": "other"}, as_=who)
-    assert problem(again, 409, "conflict")[0]["rule"] == "reported-already"
+    assert assert_problem(again, 409, "conflict")[0]["rule"] == "reported-already"
 
 
 async def test_what_is_held_is_closed_to_all_and_opens_again_when_released(jobs: JobsDesk) -> None:
@@ -64,11 +64,11 @@ async def test_what_is_held_is_closed_to_all_and_opens_again_when_released(jobs:
     assert (await act(jobs, report, "hold")).json()["state"] == "held"
     held = await jobs.posting(posting)
     assert (held["status"], held["closed_because"]) == ("closed", HELD)
-    problem(await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=somebody()), 409, "conflict")
+    assert_problem(await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=somebody()), 409, "conflict")
     edit = {"headline": "다른 제목"}
     named = {"If-Match": f'"v{held["version"]}"'}
-    problem(await jobs.ask("PATCH", f"/postings/{posting['id']}", edit, headers=named), 409, "conflict")
-    problem(await act(jobs, report, "hold"), 409, "conflict")
+    assert_problem(await jobs.ask("PATCH", f"/postings/{posting['id']}", edit, headers=named), 409, "conflict")
+    assert_problem(await act(jobs, report, "hold"), 409, "conflict")
     assert (await act(jobs, report, "release")).json()["state"] == "released"
     assert (await jobs.posting(posting))["status"] == "open"
     assert [p.status for p in await jobs.told(posting["id"])] == ["open", "closed", "open"]
@@ -97,7 +97,7 @@ async def test_what_is_removed_is_off_for_good_and_everybody_is_told(jobs: JobsD
     off = await jobs.posting(posting)
     assert (off["status"], off["closed_because"], off["cancelled"]) == ("closed", REMOVED, True)
     assert (await jobs.events(posting["id"], ClaimChanged))[-1].state == "cancelled"
-    problem(await act(jobs, report, "release"), 409, "conflict")
+    assert_problem(await act(jobs, report, "release"), 409, "conflict")
 
 
 async def test_two_moderators_at_once_do_it_once(jobs: JobsDesk) -> None:
@@ -126,9 +126,11 @@ async def test_who_is_blocked_neither_claims_nor_posts_until_unblocked(jobs: Job
     posting = await jobs.opened()
     for kind, name in (("citizen", who), ("institution", place)):
         await jobs.good("PUT", f"/moderation/blocked/{kind}/{name}", {"reason": "거듭된 신고"}, as_="moderator")
-    problem(await jobs.ask("PUT", f"/moderation/blocked/citizen/{who}", {"reason": "x"}, as_=HANEUL), 403, "forbidden")
+    assert_problem(
+        await jobs.ask("PUT", f"/moderation/blocked/citizen/{who}", {"reason": "x"}, as_=HANEUL), 403, "forbidden"
+    )
     answer = await jobs.ask("POST", f"/postings/{posting['id']}/claims", {}, as_=who)
-    assert problem(answer, 409, "conflict")[0]["rule"] == "blocked"
+    assert assert_problem(answer, 409, "conflict")[0]["rule"] == "blocked"
     refused = await jobs.ask("POST", "/postings", shift_draft(), as_=f"officer:{place}")
     assert broken_rules(refused) == {("body.institution", "verified-institution")}
     assert {who, place} <= {b["name"] for b in await jobs.good("GET", "/moderation/blocked", as_="moderator")}
@@ -136,7 +138,7 @@ async def test_who_is_blocked_neither_claims_nor_posts_until_unblocked(jobs: Job
         await jobs.good("DELETE", f"/moderation/blocked/{kind}/{name}", as_="moderator")
     await jobs.claimed(posting, who)
     await jobs.opened(as_=f"officer:{place}")
-    problem(await jobs.ask("DELETE", f"/moderation/blocked/citizen/{who}", as_="moderator"), 404, "not-found")
+    assert_problem(await jobs.ask("DELETE", f"/moderation/blocked/citizen/{who}", as_="moderator"), 404, "not-found")
 
 
 async def test_reporting_without_end_is_turned_away(jobs: JobsDesk) -> None:
@@ -156,7 +158,7 @@ async def test_an_officer_sees_how_many_looked_and_claimed_and_nobody_else_does(
     assert counts == {
         "alerted": 0, "viewed": 3, "claimed": 3, "placed": 2, "pending": 0, "waiting": 1, "dropped": 0, "no_shows": 0,
     }  # fmt: skip
-    problem(await jobs.ask("GET", f"/postings/{posting['id']}/counts", as_="officer:첨단1동"), 403, "not-yours")
+    assert_problem(await jobs.ask("GET", f"/postings/{posting['id']}/counts", as_="officer:첨단1동"), 403, "not-yours")
     async with jobs.database.transaction() as tx:
         viewers = list((await tx.execute(text("SELECT viewer FROM posting_seen"))).scalars())
     assert not set(viewers) & set(people)

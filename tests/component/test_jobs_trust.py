@@ -23,7 +23,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import JobsDesk, open_jobs
-from tests.publishers import NOBODY_LISTENS, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem
 
 pytestmark = pytest.mark.component
 
@@ -70,7 +70,7 @@ async def test_reviews_are_shown_together(jobs: JobsDesk) -> None:
         ("institution", "sealed", ()), ("citizen", "sealed", ()),
         ("institution", "revealed", ("punctual",)), ("citizen", "revealed", ("clear",)),
     ]  # fmt: skip
-    problem(await review(one, officer=True), 409, "conflict")
+    assert_problem(await review(one, officer=True), 409, "conflict")
 
 
 async def test_a_review_alone_is_shown_after_seven_days_also_by_a_dead_scheduler(jobs: JobsDesk) -> None:
@@ -83,20 +83,20 @@ async def test_a_review_alone_is_shown_after_seven_days_also_by_a_dead_scheduler
         assert await seen(one, officer=False) == []
     with jobs.clock.at((end + timedelta(days=7.1)).isoformat()):
         assert [r["state"] for r in await seen(one, officer=False)] == ["revealed"]
-        problem(await review(one, officer=False), 409, "conflict")
+        assert_problem(await review(one, officer=False), 409, "conflict")
         await jobs.chores()
         assert (await jobs.events(one.posting["id"], ReviewChanged))[-1].state == "revealed"
 
 
 async def test_only_finished_work_is_reviewed_and_only_by_its_two_sides(jobs: JobsDesk) -> None:
     one = await shift(jobs)
-    problem(await review(one, officer=False), 409, "conflict")
+    assert_problem(await review(one, officer=False), 409, "conflict")
     await one.work()
     path = f"/claims/{one.claim['id']}/review"
     for stranger in ("officer:첨단1동", f"citizen:{uuid4().hex}"):
-        problem(await jobs.ask("POST", path, {"recommends": True}, as_=stranger), 404, "not-found")
+        assert_problem(await jobs.ask("POST", path, {"recommends": True}, as_=stranger), 404, "not-found")
     answer = await review(one, officer=False, tags=["punctual"])
-    assert problem(answer, 422, "invalid")[0]["rule"] == "tags"
+    assert assert_problem(answer, 422, "invalid")[0]["rule"] == "tags"
 
 
 async def test_an_appeal_goes_to_a_moderator_who_hides_or_keeps(jobs: JobsDesk) -> None:
@@ -105,16 +105,16 @@ async def test_an_appeal_goes_to_a_moderator_who_hides_or_keeps(jobs: JobsDesk) 
     await review(one, officer=False)
     theirs = next(r for r in await seen(one, officer=False) if r["by"] == "institution")
     path = f"/reviews/{theirs['id']}/appeal"
-    problem(await jobs.ask("POST", path, {"reason": "내 글"}), 404, "not-found")
+    assert_problem(await jobs.ask("POST", path, {"reason": "내 글"}), 404, "not-found")
     await jobs.good("POST", path, {"reason": "늦지 않았어요"}, as_=one.who)
-    problem(await jobs.ask("GET", "/moderation/appeals", as_=one.who), 403, "forbidden")
+    assert_problem(await jobs.ask("GET", "/moderation/appeals", as_=one.who), 403, "forbidden")
     queue = await jobs.good("GET", "/moderation/appeals?limit=200", as_="moderator")
     assert theirs["id"] in {item["id"] for item in queue["items"]}
     decide = f"/moderation/reviews/{theirs['id']}/decide"
     await jobs.good("POST", decide, {"hide": True, "reason": "출근 기록과 다름"}, as_="moderator")
     profile = await jobs.good("GET", "/me/profile", as_=one.who)
     assert (profile["reviews"], profile["tags"]) == (0, {})
-    problem(await jobs.ask("POST", decide, {"hide": False, "reason": "또"}, as_="moderator"), 409, "conflict")
+    assert_problem(await jobs.ask("POST", decide, {"hide": False, "reason": "또"}, as_="moderator"), 409, "conflict")
 
 
 async def test_the_profile_is_earned_and_equals_the_one_rebuilt_from_events(jobs: JobsDesk) -> None:

@@ -19,7 +19,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import JobsDesk, open_jobs, tomorrow_at
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 
 pytestmark = pytest.mark.component
 
@@ -91,13 +91,13 @@ async def test_a_code_shared_replayed_or_of_another_place_is_refused(jobs: JobsD
         code, elsewhere = await one.code(), await other.code()
         assert broken_rules(await one.act("check-in", {"code": elsewhere})) == {("body.code", "code")}
         stranger = await jobs.ask("POST", f"/claims/{one.claim['id']}/check-in", {"code": code}, as_=somebody())
-        problem(stranger, 404, "not-found")
+        assert_problem(stranger, 404, "not-found")
     start = datetime.fromisoformat(one.posting["starts_at"])
     with jobs.clock.at((start + timedelta(minutes=5)).isoformat()):
         assert broken_rules(await one.act("check-in", {"code": code})) == {("body.code", "code")}
         late = await one.act("check-in", {"code": code, "scanned_at": start.isoformat()})
         assert (late.json()["state"], late.json()["offline"]) == ("working", True)
-        problem(await one.act("check-in", {"code": await one.code()}), 409, "conflict")
+        assert_problem(await one.act("check-in", {"code": await one.code()}), 409, "conflict")
     with jobs.clock.at((start + timedelta(minutes=30)).isoformat()):
         sent_too_late = {"code": code, "scanned_at": start.isoformat()}
         assert broken_rules(await one.act("check-out", sent_too_late)) == {("body.code", "code")}
@@ -109,8 +109,8 @@ async def test_only_the_institutions_officer_sees_the_code_and_no_cache_keeps_it
     answer = await jobs.ask("GET", path)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json()["qr"] == f"gwangsan:check:{one.posting['id']}:{answer.json()['code']}"
-    problem(await jobs.ask("GET", path, as_="officer:첨단1동"), 403, "not-yours")
-    problem(await jobs.ask("GET", path, as_=one.who), 403, "forbidden")
+    assert_problem(await jobs.ask("GET", path, as_="officer:첨단1동"), 403, "not-yours")
+    assert_problem(await jobs.ask("GET", path, as_=one.who), 403, "forbidden")
 
 
 async def test_a_dispute_goes_to_the_officer_and_a_correction_reverses(jobs: JobsDesk) -> None:
@@ -119,7 +119,7 @@ async def test_a_dispute_goes_to_the_officer_and_a_correction_reverses(jobs: Job
         await one.act("hours", {"minutes": 60}, officer=True)
         await one.act("hours", {"minutes": 120})
         assert [e.news for e in await jobs.events(one.posting["id"], PostingNoticed)] == ["disputed"]
-        problem(await one.act("settle", {"minutes": 90, "reason": "내가 정함"}), 403, "forbidden")
+        assert_problem(await one.act("settle", {"minutes": 90, "reason": "내가 정함"}), 403, "forbidden")
         assert (await one.act("settle", {"minutes": 90, "reason": "시계 확인"}, officer=True)).json()[
             "state"
         ] == "finished"
@@ -156,7 +156,7 @@ async def test_at_the_monthly_cap_claims_stop_and_the_platform_is_told_once(jobs
     (told,) = await jobs.events(who, CapReached)
     assert (told.reached, told.month) == (True, first.month)
     more = await jobs.opened(days=base + 1, hour=16, hours=1)
-    (cap,) = problem(await jobs.ask("POST", f"/postings/{more['id']}/claims", {}, as_=who), 409, "conflict")
+    (cap,) = assert_problem(await jobs.ask("POST", f"/postings/{more['id']}/claims", {}, as_=who), 409, "conflict")
     assert cap["rule"] == "monthly-cap"
     await second.act("dispute", {"reason": "30분이었어요"})
     await second.act("settle", {"minutes": 0, "reason": "오지 않았음"}, officer=True)
@@ -191,7 +191,7 @@ async def test_the_monthly_statement_as_csv_and_to_print(jobs: JobsDesk) -> None
     whole = await jobs.ask("GET", f"/institution/ledger/{one.month}/statement")
     assert "책 정리" in whole.text
     assert one.who not in whole.text
-    problem(await jobs.ask("GET", "/ledger/2026-13/statement", as_=one.who), 422, "invalid")
+    assert_problem(await jobs.ask("GET", "/ledger/2026-13/statement", as_=one.who), 422, "invalid")
 
 
 async def test_another_citizens_hours_are_not_seen(jobs: JobsDesk) -> None:

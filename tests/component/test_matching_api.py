@@ -23,7 +23,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import broken_rules, problem
+from tests.publishers import assert_problem, broken_rules
 from tests.stacks import Addresses
 from tests.tap import Tap, tapping
 
@@ -102,13 +102,13 @@ async def test_a_repeated_request_is_answered_alike(desk: MatchingDesk, citizen:
     first, second = [await grants(desk, citizen, key) for _ in range(2)]
     assert (first.json(), second.headers["idempotent-replayed"]) == (second.json(), "true")
     other = await grants(desk, citizen, key, terms_version="2027-01")
-    assert problem(other, 422, "idempotency-key-reused")[0]["field"] == "header.Idempotency-Key"
+    assert assert_problem(other, 422, "idempotency-key-reused")[0]["field"] == "header.Idempotency-Key"
 
 
 async def test_withdrawing_twice_changes_nothing_and_what_was_never_given_is_not_found(
     desk: MatchingDesk, citizen: str
 ) -> None:
-    problem(await withdraws(desk, citizen), 404, "not-found")
+    assert_problem(await withdraws(desk, citizen), 404, "not-found")
     await grants(desk, citizen)
     first, second = [(await withdraws(desk, citizen)).json() for _ in range(2)]
     assert first["withdrawn_at"] == second["withdrawn_at"]
@@ -161,7 +161,7 @@ async def test_settings_are_defaults_until_said_and_replaced_whole(desk: Matchin
 async def test_an_edit_on_an_old_version_is_refused(desk: MatchingDesk, citizen: str) -> None:
     assert (await puts(desk, citizen, {}, '"v0"')).status_code == 200
     stale = await puts(desk, citizen, {"paused": True}, '"v0"')
-    problem(stale, 412, "precondition-failed")
+    assert_problem(stale, 412, "precondition-failed")
     assert stale.headers["etag"] == '"v1"'
     assert broken_rules(await puts(desk, citizen, {}, "v1")) == {("header.If-Match", "etag")}
 
@@ -192,10 +192,10 @@ async def test_settings_that_break_a_rule_are_refused(
 async def test_nothing_is_taken_without_consent_nor_after_its_withdrawal(
     desk: MatchingDesk, citizen: str, tap: Tap
 ) -> None:
-    problem(await sends(desk, citizen, [fix(desk)]), 403, "no-consent")
+    assert_problem(await sends(desk, citizen, [fix(desk)]), 403, "no-consent")
     await grants(desk, citizen)
     await withdraws(desk, citizen)
-    problem(await sends(desk, citizen, [fix(desk)]), 403, "no-consent")
+    assert_problem(await sends(desk, citizen, [fix(desk)]), 403, "no-consent")
     await tap.read()
     assert tap.of(citizen) == []
 
@@ -262,8 +262,8 @@ async def test_records_of_use_say_when_and_how_and_never_where(desk: MatchingDes
 @pytest.mark.parametrize("as_", ["officer:수완동", "moderator", "admin"])
 async def test_only_citizens_have_any_of_this(desk: MatchingDesk, as_: str) -> None:
     for path in ("/watch", "/consents", "/inbox", "/location-records", "/nearby?lat=35.19&lon=126.82"):
-        problem(await desk.http.get(path, headers=desk.bearer(as_)), 403, "forbidden")
-    problem(await sends(desk, as_, [fix(desk)]), 403, "forbidden")
+        assert_problem(await desk.http.get(path, headers=desk.bearer(as_)), 403, "forbidden")
+    assert_problem(await sends(desk, as_, [fix(desk)]), 403, "forbidden")
 
 
 async def test_one_citizens_settings_consents_and_positions_are_not_anothers(desk: MatchingDesk, citizen: str) -> None:
@@ -271,5 +271,5 @@ async def test_one_citizens_settings_consents_and_positions_are_not_anothers(des
     await desk.consents(citizen, radius_m=300)
     assert (await desk.get("/watch", other)).json()["version"] == 0
     assert (await desk.get("/consents", other)).json() == []
-    problem(await sends(desk, other, [fix(desk)]), 403, "no-consent")
-    problem(await sends(desk, other, [fix(desk) | {"citizen_id": citizen}]), 403, "no-consent")
+    assert_problem(await sends(desk, other, [fix(desk)]), 403, "no-consent")
+    assert_problem(await sends(desk, other, [fix(desk) | {"citizen_id": citizen}]), 403, "no-consent")

@@ -22,7 +22,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import problem
+from tests.publishers import assert_problem
 from tests.samples import alert, posting
 from tests.waiting import until
 
@@ -252,9 +252,9 @@ async def test_nobody_reads_or_marks_what_is_anothers(desk: MatchingDesk, citize
     other = f"{citizen}x"
     await desk.consents(other)
     assert await desk.inbox(other) == []
-    problem(await desk.mark(other, made.id, read=True), 404, "not-found")
-    problem(await desk.get(f"/alerts/{made.id}/why", other), 404, "not-found")
-    problem(await desk.mark("officer:수완동", made.id, read=True), 403, "forbidden")
+    assert_problem(await desk.mark(other, made.id, read=True), 404, "not-found")
+    assert_problem(await desk.get(f"/alerts/{made.id}/why", other), 404, "not-found")
+    assert_problem(await desk.mark("officer:수완동", made.id, read=True), 403, "forbidden")
     assert [item["read"] for item in await desk.inbox(citizen)] == [False]
 
 
@@ -263,5 +263,5 @@ async def test_read_can_be_undone_and_deferred_items_cannot_be_marked(desk: Matc
     marked = [(await desk.mark(citizen, made.id, read=read)).json()["read"] for read in (True, True, False)]
     assert marked == [True, True, False]
     hidden = await desk.tell(citizen, offer(desk), deferred_until=desk.now + timedelta(hours=1))
-    problem(await desk.mark(citizen, hidden.id, read=True), 404, "not-found")
+    assert_problem(await desk.mark(citizen, hidden.id, read=True), 404, "not-found")
     assert (await desk.mark(citizen, made.id, read="yes")).status_code == 422

@@ -23,7 +23,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import broken_rules, problem
+from tests.publishers import assert_problem, broken_rules
 from tests.samples import alert, posting
 from tests.sse import Stream, listening, streaming
 from tests.waiting import until
@@ -182,8 +182,8 @@ async def test_nobody_hears_what_is_anothers(live: Live, citizen: str) -> None:
 
 async def test_only_citizens_have_a_stream(live: Live) -> None:
     async with httpx.AsyncClient(base_url=live.url) as http:
-        problem(await http.get("/stream", headers=live.desk.bearer("officer:수완동")), 403, "forbidden")
-        problem(await http.get("/stream"), 401, "unauthenticated")
+        assert_problem(await http.get("/stream", headers=live.desk.bearer("officer:수완동")), 403, "forbidden")
+        assert_problem(await http.get("/stream"), 401, "unauthenticated")
 
 
 async def test_an_idle_stream_is_kept_open_by_comments(live: Live, citizen: str) -> None:

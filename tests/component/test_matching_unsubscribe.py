@@ -21,7 +21,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import problem
+from tests.publishers import assert_problem
 from tests.samples import NOW, posting
 from tests.tap import first_of_each, tapping
 
@@ -124,8 +124,10 @@ async def test_it_works_for_who_never_set_anything_and_keeps_consent_as_it_is(de
 async def test_links_are_the_citizen_s_own(desk: MatchingDesk, citizen: str) -> None:
     await desk.consents(citizen)
     told = await desk.tell(citizen, posting(expires_at=desk.now.replace(year=desk.now.year + 1)))
-    assert problem(await desk.get(f"/inbox/{told.id}/unsubscribe-links", "citizen:다른이"), 404, "not-found") == []
-    assert problem(await desk.get(f"/inbox/{uuid4()}/unsubscribe-links", citizen), 404, "not-found") == []
+    assert (
+        assert_problem(await desk.get(f"/inbox/{told.id}/unsubscribe-links", "citizen:다른이"), 404, "not-found") == []
+    )
+    assert assert_problem(await desk.get(f"/inbox/{uuid4()}/unsubscribe-links", citizen), 404, "not-found") == []
 
 
 @pytest.mark.parametrize(("scope", "field"), [("channel", "muted_channels"), ("topic", "muted_topics")])

@@ -16,7 +16,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import problem
+from tests.publishers import assert_problem
 from tests.samples import posting
 
 
@@ -92,9 +92,9 @@ async def test_nobody_else_is_told_why(desk: MatchingDesk) -> None:
     citizen = somebody()
     await desk.consents(citizen)
     made = await desk.tell(citizen, still_open(desk))
-    problem(await desk.get(f"/alerts/{made.id}/why", somebody()), 404, "not-found")
-    problem(await desk.get(f"/alerts/{uuid4()}/why", citizen), 404, "not-found")
-    problem(await desk.get(f"/alerts/{made.id}/why", "officer:수완동 행정복지센터"), 403, "forbidden")
+    assert_problem(await desk.get(f"/alerts/{made.id}/why", somebody()), 404, "not-found")
+    assert_problem(await desk.get(f"/alerts/{uuid4()}/why", citizen), 404, "not-found")
+    assert_problem(await desk.get(f"/alerts/{made.id}/why", "officer:수완동 행정복지센터"), 403, "forbidden")
 
 
 async def test_replaced_settings_are_forgotten_in_time_and_then_said_to_be(desk: MatchingDesk) -> None:

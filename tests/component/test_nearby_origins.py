@@ -20,7 +20,7 @@ from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.engines import PLACE, north_of
 from tests.issuer import Issuer
-from tests.publishers import problem
+from tests.publishers import assert_problem
 from tests.samples import posting
 
 MOST = 5
@@ -56,7 +56,7 @@ async def test_too_many_places_are_refused_and_known_ones_are_not(desk: Matching
     citizen = somebody()
     asked, refused = await walks_until_refused(desk, citizen)
     assert MOST <= len(asked) <= MOST + 1  # two cells may share their ten bits
-    problem(refused, 429, "too-many-origins")
+    assert_problem(refused, 429, "too-many-origins")
     assert 0 < int(refused.headers["Retry-After"]) <= desk.settings.nearby_origins_s
     for metres in asked * 4:
         assert (await asks(desk, citizen, metres)).status_code == 200
@@ -97,7 +97,7 @@ async def test_without_redis_nobody_is_answered_uncounted(
 ) -> None:
     async with open_matching(databases, issuer, settings_for(Settings, redis_url="redis://127.0.0.1:1/0")) as alone:
         answer = await asks(alone, somebody(), 0)
-    problem(answer, 503, "unavailable")
+    assert_problem(answer, 503, "unavailable")
     assert answer.headers["Retry-After"] == "5"
 
 

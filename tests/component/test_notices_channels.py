@@ -15,7 +15,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import NoticesDesk, open_notices, somebody
-from tests.publishers import NOBODY_LISTENS, broken_rules, notice_draft, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules, notice_draft
 
 pytestmark = pytest.mark.component
 
@@ -40,8 +40,8 @@ async def test_only_an_admin_verifies_and_names_officers(desk: NoticesDesk) -> N
     for path, body in ((f"/institutions/{made.name}", {"verified": True}),
                        (f"/institutions/{made.name}/officers/x", {"roles": ["approver"]})):  # fmt: skip
         for stranger in (made.both, somebody(), "moderator"):
-            problem(await desk.ask("PUT", path, body, as_=stranger), 403, "forbidden")
-    problem(await desk.ask("GET", f"/institutions/{made.name}/officers", as_=made.both), 403, "forbidden")
+            assert_problem(await desk.ask("PUT", path, body, as_=stranger), 403, "forbidden")
+    assert_problem(await desk.ask("GET", f"/institutions/{made.name}/officers", as_=made.both), 403, "forbidden")
     named = await desk.good("GET", f"/institutions/{made.name}/officers", as_="admin")
     assert {officer["subject"]: officer["roles"] for officer in named} == {
         made.author: ["author"], made.approver: ["approver"], made.both: ["approver", "author"],
@@ -64,7 +64,7 @@ async def test_the_roles_of_an_officer_are_those_of_the_table_once_somebody_was_
     ):
         assert (await desk.good("GET", "/my-roles", as_=who))["roles"] == roles
     answer = await desk.ask("POST", "/notices", notice_draft(), as_=f"officer:{made.name}#남")
-    problem(answer, 403, "role-needed")
+    assert_problem(answer, 403, "role-needed")
     assert answer.json()["needs"] == ["approver", "author"]
 
 
@@ -76,10 +76,12 @@ async def test_a_part_of_an_institution_has_a_channel_of_its_own(desk: NoticesDe
         "topics": ["children"],
         "home_url": "https://suwan.example",
     }
-    problem(await desk.ask("POST", "/channels", body, as_=made.author), 403, "role-needed")
+    assert_problem(await desk.ask("POST", "/channels", body, as_=made.author), 403, "role-needed")
     opened = await desk.good("POST", "/channels", body, as_=made.approver)
     assert (opened["name"], opened["topics"], opened["verified"]) == (body["name"], ["children"], True)
-    assert problem(await desk.ask("POST", "/channels", body, as_=made.both), 409, "conflict")[0]["rule"] == "exists"
+    assert (
+        assert_problem(await desk.ask("POST", "/channels", body, as_=made.both), 409, "conflict")[0]["rule"] == "exists"
+    )
     other = await desk.institution()
     assert broken_rules(await desk.ask("POST", "/channels", body, as_=other.both)) == {("body.channel", "own-channel")}
     for wrong in ({"name": "x\n"}, {"home_url": "javascript:alert(1)"}, {"home_url": 'https://a"onload='}, {"more": 1}):
@@ -90,8 +92,8 @@ async def test_a_profile_is_edited_on_the_version_it_was_read_in(desk: NoticesDe
     made, other = await desk.institution(), await desk.institution()
     channel = await desk.channel(made.name)
     path, edit = f"/channels/{channel['id']}", {"about": "소개", "home_url": "https://gwangsan.example"}
-    problem(await desk.ask("PATCH", path, edit, as_=made.approver), 428, "precondition-required")
-    problem(await desk.ask("PATCH", path, edit, as_=other.approver, version=1), 403, "not-yours")
+    assert_problem(await desk.ask("PATCH", path, edit, as_=made.approver), 428, "precondition-required")
+    assert_problem(await desk.ask("PATCH", path, edit, as_=other.approver, version=1), 403, "not-yours")
     answers = await asyncio.gather(
         *(desk.ask("PATCH", path, {"about": f"소개 {n}"}, as_=made.both, version=1) for n in range(5))
     )
@@ -134,9 +136,9 @@ async def test_followers_are_a_count_and_a_small_one_is_not_told(desk: NoticesDe
 
 
 async def test_what_is_not_there_cannot_be_followed(desk: NoticesDesk) -> None:
-    problem(await desk.ask("PUT", f"/channels/{uuid4()}/follow", as_=somebody()), 404, "not-found")
+    assert_problem(await desk.ask("PUT", f"/channels/{uuid4()}/follow", as_=somebody()), 404, "not-found")
     channel = await desk.channel((await desk.institution()).name)
-    problem(await desk.ask("PUT", f"/channels/{channel['id']}/follow", as_="officer:수완동"), 403, "forbidden")
+    assert_problem(await desk.ask("PUT", f"/channels/{channel['id']}/follow", as_="officer:수완동"), 403, "forbidden")
 
 
 async def test_channels_are_listed_page_by_page(desk: NoticesDesk) -> None:

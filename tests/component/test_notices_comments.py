@@ -17,7 +17,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import Institution, NoticesDesk, open_notices, somebody
-from tests.publishers import NOBODY_LISTENS, broken_rules, hours_on, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules, hours_on
 
 pytestmark = pytest.mark.component
 
@@ -63,8 +63,8 @@ async def test_a_comment_is_for_the_institution_until_it_is_answered_and_then_fo
     other = await desk.institution()
     assert (await desk.good("GET", "/comments", as_=other.both))["items"] == []
     path, words = f"/comments/{made['id']}/answer", {"answer": "네, 무료예요."}
-    problem(await desk.ask("PUT", path, words, as_=other.both), 403, "not-yours")
-    problem(await desk.ask("PUT", path, words, as_=somebody()), 403, "forbidden")
+    assert_problem(await desk.ask("PUT", path, words, as_=other.both), 403, "not-yours")
+    assert_problem(await desk.ask("PUT", path, words, as_=somebody()), 403, "forbidden")
     await desk.good("PUT", path, words, as_=office.author)
     (shown,) = await public(desk, notice)
     assert (shown["body"], shown["answer"], "author" in shown) == ("주차는 되나요?", "네, 무료예요.", False)
@@ -81,7 +81,7 @@ async def test_three_comments_wait_and_a_fourth_has_to_also_when_all_come_at_onc
     answers = await asyncio.gather(*(comment(desk, notice, who, f"질문 {n}") for n in range(5)))
     assert sorted(answer.status_code for answer in answers) == [201, 201, 201, 409, 409]
     refused = next(answer for answer in answers if answer.status_code == 409)
-    assert problem(refused, 409, "conflict")[0]["rule"] == "wait-for-answer"
+    assert assert_problem(refused, 409, "conflict")[0]["rule"] == "wait-for-answer"
 
 
 async def test_writing_without_end_is_turned_away(desk: NoticesDesk, office: Institution) -> None:
@@ -94,17 +94,17 @@ async def test_writing_without_end_is_turned_away(desk: NoticesDesk, office: Ins
 async def test_what_is_closed_or_over_takes_no_comments(desk: NoticesDesk, office: Institution) -> None:
     closed, over = await desk.published(as_=office.both), await desk.published(as_=office.both, expires_at=hours_on(2))
     await desk.good("POST", f"/notices/{closed['id']}/withdraw", {"reason": "끝"}, as_=office.approver)
-    assert problem(await comment(desk, closed, somebody()), 409, "conflict")[0]["rule"] == "closed"
+    assert assert_problem(await comment(desk, closed, somebody()), 409, "conflict")[0]["rule"] == "closed"
     with desk.clock.at(over["expires_at"]):
-        problem(await comment(desk, over, somebody()), 409, "conflict")
-    problem(await comment(desk, {"id": uuid4()}, somebody()), 404, "not-found")
-    problem(await comment(desk, closed, office.both), 403, "forbidden")
+        assert_problem(await comment(desk, over, somebody()), 409, "conflict")
+    assert_problem(await comment(desk, {"id": uuid4()}, somebody()), 404, "not-found")
+    assert_problem(await comment(desk, closed, office.both), 403, "forbidden")
 
 
 async def test_a_citizen_takes_back_what_is_theirs_and_nothing_else(desk: NoticesDesk, office: Institution) -> None:
     who = somebody()
     notice, made = await answered(desk, office, who)
-    problem(await desk.ask("DELETE", f"/comments/{made['id']}", as_=somebody()), 404, "not-found")
+    assert_problem(await desk.ask("DELETE", f"/comments/{made['id']}", as_=somebody()), 404, "not-found")
     await desk.good("DELETE", f"/comments/{made['id']}", as_=who)
     assert await public(desk, notice) == []
     async with desk.database.transaction() as tx:
@@ -120,7 +120,7 @@ async def test_what_is_reported_waits_for_a_moderator_who_hides_restores_or_keep
     for who in reporters:
         await desk.good("PUT", f"/comments/{made['id']}/report", {"reason": "insult"}, as_=who)
     again = await desk.ask("PUT", f"/comments/{made['id']}/report", {"reason": "insult"}, as_=reporters[0])
-    assert problem(again, 409, "conflict")[0]["rule"] == "reported-already"
+    assert assert_problem(again, 409, "conflict")[0]["rule"] == "reported-already"
     queue = await desk.ask("GET", "/moderation/comments?limit=200", as_="moderator")
     (mine,) = [item for item in queue.json()["items"] if item["id"] == made["id"]]
     assert mine["reports"] == {"insult": 3}
@@ -129,15 +129,15 @@ async def test_what_is_reported_waits_for_a_moderator_who_hides_restores_or_keep
     async def act(what: str, as_: str = "moderator") -> httpx.Response:
         return await desk.ask("POST", f"/moderation/comments/{made['id']}/{what}", {"reason": "살펴봄"}, as_=as_)
 
-    problem(await act("hide", office.both), 403, "forbidden")
+    assert_problem(await act("hide", office.both), 403, "forbidden")
     at_once = await asyncio.gather(*(act("hide") for _ in range(3)))
     assert sorted(answer.status_code for answer in at_once) == [200, 200, 200], "hidden again is hidden"
     assert await public(desk, notice) == []
     refused = await desk.ask("PUT", f"/comments/{made['id']}/answer", {"answer": "x"}, as_=office.author)
-    assert problem(refused, 409, "conflict")[0]["rule"] == "hidden"
+    assert assert_problem(refused, 409, "conflict")[0]["rule"] == "hidden"
     assert (await act("restore")).json()["state"] == "answered"
     assert len(await public(desk, notice)) == 1
-    problem(await act("restore"), 409, "conflict")
+    assert_problem(await act("restore"), 409, "conflict")
     await desk.good("PUT", f"/comments/{made['id']}/report", {"reason": "other"}, as_=somebody())
     assert (await act("keep")).status_code == 200
     assert made["id"] not in (await desk.ask("GET", "/moderation/comments", as_="moderator")).text
@@ -147,7 +147,7 @@ async def test_only_what_everybody_may_read_is_reported(desk: NoticesDesk, offic
     notice = await desk.published(as_=office.both)
     made = (await comment(desk, notice, somebody())).json()
     refused = await desk.ask("PUT", f"/comments/{made['id']}/report", {"reason": "other"}, as_=somebody())
-    assert problem(refused, 409, "conflict")[0]["rule"] == "not-public"
+    assert assert_problem(refused, 409, "conflict")[0]["rule"] == "not-public"
 
 
 async def test_a_comment_is_plain_text_as_it_was_written(desk: NoticesDesk, office: Institution) -> None:

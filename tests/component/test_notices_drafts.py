@@ -17,7 +17,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import Institution, NoticesDesk, open_notices
-from tests.publishers import NOBODY_LISTENS, broken_rules, hours_on, notice_draft, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules, hours_on, notice_draft
 
 pytestmark = pytest.mark.component
 
@@ -54,8 +54,8 @@ async def test_a_notice_is_told_when_an_approver_has_approved_it_and_not_before(
 ) -> None:
     draft = await written(desk, office.author)
     assert (draft["state"], draft["version"]) == ("submitted", 2)
-    problem(await desk.ask("GET", f"/notices/{draft['notice_id']}", as_=None), 404, "not-found")
-    problem(await approve(desk, draft, office.author), 403, "role-needed")
+    assert_problem(await desk.ask("GET", f"/notices/{draft['notice_id']}", as_=None), 404, "not-found")
+    assert_problem(await approve(desk, draft, office.author), 403, "role-needed")
     after = (await approve(desk, draft, office.approver)).json()
     assert after["state"] == "published"
     notice = await desk.notice(draft["notice_id"])
@@ -71,23 +71,25 @@ async def test_an_author_alone_publishes_nothing_and_an_approver_alone_writes_no
     desk: NoticesDesk, office: Institution
 ) -> None:
     for who in (office.author, office.approver):
-        problem(await desk.ask("POST", "/notices", notice_draft(), as_=who), 403, "role-needed")
-    problem(await desk.ask("POST", "/drafts", {"notice": notice_draft()}, as_=office.approver), 403, "role-needed")
+        assert_problem(await desk.ask("POST", "/notices", notice_draft(), as_=who), 403, "role-needed")
+    assert_problem(
+        await desk.ask("POST", "/drafts", {"notice": notice_draft()}, as_=office.approver), 403, "role-needed"
+    )
     made = await desk.published(as_=office.both)
-    problem(
+    assert_problem(
         await desk.ask("PATCH", f"/notices/{made['id']}", {"body": "x"}, as_=office.author, version=1),
         403,
         "role-needed",
     )
     withdraw = f"/notices/{made['id']}/withdraw"
-    problem(await desk.ask("POST", withdraw, {"reason": "x"}, as_=office.author), 403, "role-needed")
+    assert_problem(await desk.ask("POST", withdraw, {"reason": "x"}, as_=office.author), 403, "role-needed")
     await desk.good("POST", withdraw, {"reason": "비"}, as_=office.approver)
 
 
 async def test_a_draft_is_seen_by_its_own_institution_alone(desk: NoticesDesk, office: Institution) -> None:
     draft, other = await written(desk, office.author), await desk.institution()
-    problem(await desk.ask("GET", f"/drafts/{draft['id']}", as_=other.both), 404, "not-found")
-    problem(await approve(desk, draft, other.approver), 404, "not-found")
+    assert_problem(await desk.ask("GET", f"/drafts/{draft['id']}", as_=other.both), 404, "not-found")
+    assert_problem(await approve(desk, draft, other.approver), 404, "not-found")
     listed = await desk.good("GET", "/drafts?state=submitted", as_=office.approver)
     assert draft["id"] in [item["id"] for item in listed["items"]]
     assert not (await desk.good("GET", "/drafts", as_=other.both))["items"]
@@ -97,7 +99,7 @@ async def test_what_is_returned_says_why_and_may_come_again(desk: NoticesDesk, o
     draft = await written(desk, office.author)
     back = await desk.good("POST", f"/drafts/{draft['id']}/return", {"reason": "날짜가 틀려요"}, as_=office.approver)
     assert (back["state"], back["because"]) == ("draft", "날짜가 틀려요")
-    problem(await approve(desk, back, office.approver), 409, "conflict")
+    assert_problem(await approve(desk, back, office.approver), 409, "conflict")
     body = {"notice": notice_draft(body="8월 1일부터")}
     again = await desk.good("PUT", f"/drafts/{draft['id']}", body, as_=office.author, version=back["version"])
     assert again["because"] is None
@@ -122,7 +124,9 @@ async def test_of_an_edit_and_an_approval_at_once_only_what_was_read_is_told(
         assert codes == [200, 412, 412]
         told = await desk.told(draft["notice_id"])
         assert [t.headline for t in told] == ([] if edited.status_code == 200 else [draft["notice"]["headline"]])
-    problem(await desk.ask("POST", f"/drafts/{draft['id']}/approve", as_=office.approver), 428, "precondition-required")
+    assert_problem(
+        await desk.ask("POST", f"/drafts/{draft['id']}/approve", as_=office.approver), 428, "precondition-required"
+    )
 
 
 async def test_an_approval_repeated_under_its_key_is_answered_alike_and_told_once(
@@ -176,7 +180,7 @@ async def test_a_scheduled_notice_may_be_dropped(desk: NoticesDesk, office: Inst
     with desk.clock.at(hours_on(11)):
         await desk.chores()
     assert not await desk.told(draft["notice_id"])
-    problem(await desk.ask("DELETE", f"/drafts/{draft['id']}", as_=office.author), 409, "conflict")
+    assert_problem(await desk.ask("DELETE", f"/drafts/{draft['id']}", as_=office.author), 409, "conflict")
 
 
 @pytest.mark.parametrize(
@@ -233,7 +237,7 @@ async def test_a_notice_that_was_edited_says_so_and_shows_what_changed(desk: Not
     assert by_field["body"]["pieces"] == [
         {"kind": "same", "text": "매일 "}, {"kind": "removed", "text": "10시"}, {"kind": "added", "text": "11시"},
     ]  # fmt: skip
-    problem(await desk.ask("GET", f"{path}/diff?from_version=1&to_version=9", as_=None), 404, "not-found")
+    assert_problem(await desk.ask("GET", f"{path}/diff?from_version=1&to_version=9", as_=None), 404, "not-found")
 
 
 async def test_a_new_text_of_a_published_notice_goes_the_same_way_and_supersedes_it(
@@ -247,33 +251,33 @@ async def test_a_new_text_of_a_published_notice_goes_the_same_way_and_supersedes
     after = await desk.notice(made["id"])
     assert (after["body"], after["version"], after["edited_at"] is not None) == ("매일 11시", 2, True)
     late = await approve(desk, second, office.approver)
-    assert problem(late, 409, "conflict")[0]["rule"] == "changed-meanwhile"
+    assert assert_problem(late, 409, "conflict")[0]["rule"] == "changed-meanwhile"
     other = await desk.institution()
     stranger = await desk.ask("POST", "/drafts", {"notice": notice_draft(), "revises": made["id"]}, as_=other.author)
-    problem(stranger, 403, "not-yours")
+    assert_problem(stranger, 403, "not-yours")
 
 
 async def test_an_emergency_takes_two_officers_to_tell_and_to_change_and_one_to_withdraw(
     desk: NoticesDesk, office: Institution
 ) -> None:
     refused = await desk.ask("POST", "/notices", notice_draft(emergency=True), as_=office.both)
-    assert problem(refused, 409, "conflict")[0]["rule"] == "two-officers"
+    assert assert_problem(refused, 409, "conflict")[0]["rule"] == "two-officers"
     draft = await written(desk, office.both, emergency=True, headline="수완동 단수")
-    assert problem(await approve(desk, draft, office.both), 409, "conflict")[0]["rule"] == "two-officers"
+    assert assert_problem(await approve(desk, draft, office.both), 409, "conflict")[0]["rule"] == "two-officers"
     assert (await approve(desk, draft, office.approver)).json()["state"] == "published"
     (told,) = await desk.told(draft["notice_id"])
     assert told.emergency
     path = f"/notices/{draft['notice_id']}"
     changed = await desk.ask("PATCH", path, {"headline": "단수 끝"}, as_=office.both, version=1)
-    assert problem(changed, 409, "conflict")[0]["rule"] == "two-officers"
+    assert assert_problem(changed, 409, "conflict")[0]["rule"] == "two-officers"
     for calm in (True, False):
         own = await written(desk, office.both, emergency=calm, headline="단수 아님", revises=draft["notice_id"])
-        assert problem(await approve(desk, own, office.both), 409, "conflict")[0]["rule"] == "two-officers"
+        assert assert_problem(await approve(desk, own, office.both), 409, "conflict")[0]["rule"] == "two-officers"
         body = {"notice": notice_draft(emergency=calm)}
         path_of = f"/drafts/{own['id']}"
         await desk.good("PUT", path_of, body, as_=office.both, version=own["version"])
         own = await desk.good("POST", f"{path_of}/submit", as_=office.both)
-        assert problem(await approve(desk, own, office.both), 409, "conflict")[0]["rule"] == "two-officers"
+        assert assert_problem(await approve(desk, own, office.both), 409, "conflict")[0]["rule"] == "two-officers"
     again = await written(desk, office.author, emergency=True, headline="단수 6시까지", revises=draft["notice_id"])
     assert (await approve(desk, again, office.both)).status_code == 200
     await desk.good("POST", f"{path}/withdraw", {"reason": "끝났습니다"}, as_=office.approver)
@@ -342,8 +346,10 @@ async def test_only_verified_institutions_publish_where_the_settings_say_so(
 ) -> None:
     settings = settings_for(Settings, kafka_url=NOBODY_LISTENS, notices_verified_only=True, notices_tick_s=3_600)
     async with open_notices(databases, issuer, settings) as strict:
-        problem(await strict.ask("POST", "/notices", notice_draft(), as_="officer:아무 기관"), 403, "not-verified")
+        assert_problem(
+            await strict.ask("POST", "/notices", notice_draft(), as_="officer:아무 기관"), 403, "not-verified"
+        )
         made = await strict.institution()
         await strict.published(as_=made.both)
         await strict.good("PUT", f"/institutions/{made.name}", {"verified": False}, as_="admin")
-        problem(await strict.ask("POST", "/notices", notice_draft(), as_=made.both), 403, "not-verified")
+        assert_problem(await strict.ask("POST", "/notices", notice_draft(), as_=made.both), 403, "not-verified")

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.issuer import token
-from tests.publishers import Desk, problem
+from tests.publishers import Desk, assert_problem
 from tests.waiting import until
 
 pytestmark = pytest.mark.component
@@ -62,7 +62,7 @@ async def test_what_is_closed_keeps_the_reason_and_is_not_edited_any_more(desk: 
     assert again.json() == answer.json()
     assert [(event.version, event.status) for event in await desk.events(made["id"])] == [(1, "open"), (2, "closed")]
 
-    (error,) = problem(await desk.edit(made["id"], {"headline": "다시"}, 2), 409, "conflict")
+    (error,) = assert_problem(await desk.edit(made["id"], {"headline": "다시"}, 2), 409, "conflict")
     assert (error["field"], error["rule"]) == ("body.status", "closed")
 
 
@@ -70,9 +70,9 @@ async def test_an_edit_names_the_version_it_was_made_on(desk: Desk) -> None:
     made = await desk.opened()
     await desk.edit(made["id"], {"headline": "둘째"}, 1)
     stale = await desk.edit(made["id"], {"headline": "셋째"}, 1)
-    problem(stale, 412, "precondition-failed")
+    assert_problem(stale, 412, "precondition-failed")
     assert (stale.headers["ETag"], stale.json()["current_version"]) == ('"v2"', 2)
-    problem(await desk.edit(made["id"], {"headline": "셋째"}, None), 428, "precondition-required")
+    assert_problem(await desk.edit(made["id"], {"headline": "셋째"}, None), 428, "precondition-required")
     assert (await desk.get(made["id"])).json()["headline"] == "둘째"
 
 
@@ -81,7 +81,7 @@ async def test_what_is_no_etag_of_ours_is_refused(desk: Desk, tag: str) -> None:
     made = await desk.opened()
     url, headers = f"{desk.service.path}/{made['id']}", desk.bearer("officer:수완동") | {"If-Match": tag}
     answer = await desk.http.patch(url, json={"headline": "아니오"}, headers=headers)
-    (error,) = problem(answer, 422, "invalid")
+    (error,) = assert_problem(answer, 422, "invalid")
     assert (error["field"], error["rule"]) == ("header.If-Match", "etag")
 
 
@@ -99,7 +99,7 @@ async def test_nobody_without_a_token_writes(desk: Desk) -> None:
         await desk.http.patch(f"{url}/{made['id']}", json={}, headers={"If-Match": '"v1"'}),
         await desk.http.post(f"{url}/{made['id']}/{desk.service.ending}", json={"reason": "그냥"}),
     ):
-        problem(answer, 401, "unauthenticated")
+        assert_problem(answer, 401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert (await desk.get(made["id"])).json() == made
 
@@ -111,7 +111,7 @@ async def test_a_citizen_does_not_write(desk: Desk) -> None:
         await desk.edit(made["id"], {"headline": "내 것"}, 1, as_="citizen:하늘"),
         await desk.end(made["id"], as_="citizen:하늘"),
     ):
-        problem(answer, 403, "forbidden")
+        assert_problem(answer, 403, "forbidden")
 
 
 @pytest.mark.parametrize("institution", [None, "가" * 101, ["수완동"], "수완\0동", ""])
@@ -119,25 +119,25 @@ async def test_an_officer_is_of_an_institution_that_can_be_named(desk: Desk, ins
     bearer = {"Authorization": f"Bearer {token(desk.issuer, 'officer:수완동', institution=institution)}"}
     headers = bearer | {"Idempotency-Key": uuid4().hex}
     answer = await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers)
-    problem(answer, 403, "no-institution")
+    assert_problem(answer, 403, "no-institution")
 
 
 async def test_another_institutions_officer_changes_nothing(desk: Desk) -> None:
     made = await desk.opened()
-    problem(await desk.edit(made["id"], {"headline": "우리 것"}, 1, as_="officer:첨단1동"), 403, "not-yours")
-    problem(await desk.end(made["id"], as_="officer:첨단1동"), 403, "not-yours")
+    assert_problem(await desk.edit(made["id"], {"headline": "우리 것"}, 1, as_="officer:첨단1동"), 403, "not-yours")
+    assert_problem(await desk.end(made["id"], as_="officer:첨단1동"), 403, "not-yours")
     assert (await desk.get(made["id"])).json() == made
     assert len(await desk.events(made["id"])) == 1
 
 
 async def test_what_is_not_there_is_not_found(desk: Desk) -> None:
     missing = uuid4()
-    problem(await desk.get(missing), 404, "not-found")
-    problem(await desk.edit(missing, {"headline": "없음"}, 1), 404, "not-found")
-    problem(await desk.end(missing), 404, "not-found")
-    problem(await desk.get("not-a-uuid"), 422, "invalid")
-    problem(await desk.http.get("/nowhere"), 404, "not-found")
-    problem(await desk.http.delete(f"{desk.service.path}/{missing}"), 405, "method-not-allowed")
+    assert_problem(await desk.get(missing), 404, "not-found")
+    assert_problem(await desk.edit(missing, {"headline": "없음"}, 1), 404, "not-found")
+    assert_problem(await desk.end(missing), 404, "not-found")
+    assert_problem(await desk.get("not-a-uuid"), 422, "invalid")
+    assert_problem(await desk.http.get("/nowhere"), 404, "not-found")
+    assert_problem(await desk.http.delete(f"{desk.service.path}/{missing}"), 405, "method-not-allowed")
 
 
 async def test_it_is_ready_but_degraded_while_its_events_do_not_flow(desk: Desk) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.publishers import Desk, broken_rules, problem
+from tests.publishers import Desk, assert_problem, broken_rules
 
 pytestmark = pytest.mark.component
 
@@ -60,7 +60,7 @@ async def test_half_a_character_is_refused(desk: Desk) -> None:
 @pytest.mark.parametrize("name", ["pay_krw", "ID", "a\0b", "\ud800", "é" * 1000, ""])
 async def test_a_field_that_is_not_known_is_told(desk: Desk, name: str) -> None:
     answer = await desk.post(desk.service.draft(**{name: 1}))
-    assert [error["rule"] for error in problem(answer, 422, "invalid")] == [
+    assert [error["rule"] for error in assert_problem(answer, 422, "invalid")] == [
         "string_unicode" if name == "\ud800" else "extra_forbidden"
     ]
 
@@ -71,7 +71,7 @@ async def test_a_field_that_is_not_known_is_told(desk: Desk, name: str) -> None:
 )  # fmt: skip
 async def test_a_latitude_that_is_none_is_refused(desk: Desk, written: str) -> None:
     raw = json.dumps(desk.service.with_lat("HERE")).replace('"HERE"', written).encode()
-    (error,) = problem(await desk.post(raw=raw), 422, "invalid")
+    (error,) = assert_problem(await desk.post(raw=raw), 422, "invalid")
     assert error["field"].endswith(".lat")
 
 
@@ -122,13 +122,13 @@ async def test_a_time_in_another_zone_is_the_same_moment(desk: Desk) -> None:
     "raw", [b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"headline": "\xed\xa0\x80"}', b"{} {}"]
 )
 async def test_a_body_that_is_no_object_is_refused(desk: Desk, raw: bytes) -> None:
-    assert problem(await desk.post(raw=raw), 422, "invalid")
+    assert assert_problem(await desk.post(raw=raw), 422, "invalid")
 
 
 async def test_a_body_of_another_type_is_refused(desk: Desk) -> None:
     headers = desk.bearer("officer:수완동") | {"Idempotency-Key": uuid4().hex, "Content-Type": "text/plain"}
     answer = await desk.http.post(desk.service.path, content=json.dumps(desk.service.draft()), headers=headers)
-    problem(answer, 422, "invalid")
+    assert_problem(answer, 422, "invalid")
 
 
 async def test_a_body_nested_ten_thousand_deep_is_refused(desk: Desk) -> None:
@@ -152,4 +152,4 @@ async def test_whatever_one_field_holds_the_answer_is_kept_or_refused_by_rule(de
     if answer.status_code == 201:
         assert (await desk.get(answer.json()["id"])).json() == answer.json()
     else:
-        assert problem(answer, 422, "invalid")
+        assert assert_problem(answer, 422, "invalid")

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.publishers import Desk, problem
+from tests.publishers import Desk, assert_problem
 
 pytestmark = pytest.mark.component
 
@@ -33,9 +33,9 @@ async def test_a_repeated_end_is_answered_alike(desk: Desk) -> None:
 async def test_one_key_is_for_one_request(desk: Desk) -> None:
     draft, key = desk.service.draft(), uuid4().hex
     made = (await desk.post(draft, key=key)).json()
-    (error,) = problem(await desk.post({**draft, "headline": "다른 것"}, key=key), 422, "idempotency-key-reused")
+    (error,) = assert_problem(await desk.post({**draft, "headline": "다른 것"}, key=key), 422, "idempotency-key-reused")
     assert (error["field"], error["rule"]) == ("header.Idempotency-Key", "idempotency-key-reused")
-    problem(await desk.end(made["id"], key=key), 422, "idempotency-key-reused")
+    assert_problem(await desk.end(made["id"], key=key), 422, "idempotency-key-reused")
     assert (await desk.get(made["id"])).json() == made
 
 
@@ -57,7 +57,7 @@ async def test_concurrent_requests_with_one_key_make_one_posting(desk: Desk) -> 
 
 async def test_a_refused_request_does_not_use_up_its_key(desk: Desk) -> None:
     key = uuid4().hex
-    problem(await desk.post(desk.service.draft(expires_at="2020-01-01T00:00:00Z"), key=key), 422, "invalid")
+    assert_problem(await desk.post(desk.service.draft(expires_at="2020-01-01T00:00:00Z"), key=key), 422, "invalid")
     assert (await desk.post(key=key)).status_code == 201
 
 
@@ -65,5 +65,5 @@ async def test_a_refused_request_does_not_use_up_its_key(desk: Desk) -> None:
 async def test_a_key_is_needed_and_of_a_sensible_length(desk: Desk, key: str | None) -> None:
     headers = desk.bearer("officer:수완동") | ({} if key is None else {"Idempotency-Key": key})
     answer = await desk.http.post(desk.service.path, json=desk.service.draft(), headers=headers)
-    (error,) = problem(answer, 422, "invalid")
+    (error,) = assert_problem(answer, 422, "invalid")
     assert error["field"] == "header.Idempotency-Key"

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.publishers import Desk, problem
+from tests.publishers import Desk, assert_problem
 
 pytestmark = pytest.mark.component
 
@@ -49,7 +49,7 @@ async def test_a_full_last_page_says_that_it_is_the_last(desk: Desk) -> None:
     ids=lambda query: "-".join(query),
 )  # fmt: skip
 async def test_a_list_names_the_part_of_the_query_it_cannot_use(desk: Desk, query: dict[str, object]) -> None:
-    (error,) = problem(await desk.page(**query), 422, "invalid")
+    (error,) = assert_problem(await desk.page(**query), 422, "invalid")
     assert error["field"] == f"query.{next(iter(query))}"
 
 

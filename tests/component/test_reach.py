@@ -19,7 +19,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import broken_rules, problem
+from tests.publishers import assert_problem, broken_rules
 from tests.samples import posting
 
 OFFICER = "officer:수완동 행정복지센터"
@@ -94,10 +94,10 @@ async def test_few_are_not_told_of(desk: MatchingDesk) -> None:
 async def test_only_officers_of_the_posting_s_own_institution_see_its_reach(desk: MatchingDesk) -> None:
     about = await opened(desk)
     path = f"/postings/{about.id}/reach"
-    problem(await desk.get(path, "officer:남의 기관"), 403, "forbidden")
-    problem(await desk.get(path, await somebody(desk)), 403, "forbidden")
-    problem(await desk.get(path, "officer:"), 403, "no-institution")
-    problem(await desk.get(f"/postings/{uuid4()}/reach", OFFICER), 404, "not-found")
+    assert_problem(await desk.get(path, "officer:남의 기관"), 403, "forbidden")
+    assert_problem(await desk.get(path, await somebody(desk)), 403, "forbidden")
+    assert_problem(await desk.get(path, "officer:"), 403, "no-institution")
+    assert_problem(await desk.get(f"/postings/{uuid4()}/reach", OFFICER), 404, "not-found")
 
 
 async def test_streamed_is_delivered_and_delivering_is_recorded_as_provided(desk: MatchingDesk) -> None:
@@ -160,7 +160,7 @@ async def test_what_a_marking_may_not_say(desk: MatchingDesk) -> None:
     assert broken_rules(await desk.mark(citizen, made.id, muted="channel")) == {("body.muted", "no-channel")}
     for wrong in ({}, {"acted": False}, {"read": "yes"}, {"muted": "everything"}, {"acted": True, "read": False}):
         assert (await desk.mark(citizen, made.id, **wrong)).status_code == 422, wrong
-    problem(await desk.mark(await somebody(desk), made.id, muted="posting"), 404, "not-found")
+    assert_problem(await desk.mark(await somebody(desk), made.id, muted="posting"), 404, "not-found")
 
 
 async def test_who_was_told_is_counted_by_home_dong_and_few_of_them_are_hidden(desk: MatchingDesk) -> None:

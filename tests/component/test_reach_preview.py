@@ -24,7 +24,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
 from tests.issuer import Issuer
-from tests.publishers import broken_rules, problem
+from tests.publishers import assert_problem, broken_rules
 from tests.samples import NOW
 
 pytestmark = pytest.mark.component
@@ -140,7 +140,7 @@ async def test_few_are_hidden_and_no_difference_tells_them(office: Office) -> No
 
 
 async def test_only_officers_ask_and_only_for_their_own_channel(office: Office) -> None:
-    problem(
+    assert_problem(
         await office.desk.http.post("/reach/preview", json={"followers": True}, headers=office.desk.bearer("citizen:하늘")),
         403, "forbidden",
     )  # fmt: skip

@@ -25,7 +25,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import tomorrow_at
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.spaces import HANEUL, SpacesDesk, minutes_after, open_spaces, span
 
 pytestmark = pytest.mark.component
@@ -224,8 +224,8 @@ async def test_ranges_that_are_reversed_or_a_century_long_are_refused(desk: Spac
 
 
 async def test_nobody_asks_without_a_token_and_unknown_spaces_are_not_found(desk: SpacesDesk) -> None:
-    problem(await desk.ask("GET", "/availability", as_=None), 401, "unauthenticated")
-    problem(await desk.ask("GET", f"/spaces/{uuid4()}/availability", as_=HANEUL), 404, "not-found")
+    assert_problem(await desk.ask("GET", "/availability", as_=None), 401, "unauthenticated")
+    assert_problem(await desk.ask("GET", f"/spaces/{uuid4()}/availability", as_=HANEUL), 404, "not-found")
 
 
 async def test_an_empty_history_is_free_all_the_time(desk: SpacesDesk) -> None:

@@ -17,7 +17,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import tomorrow_at
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.spaces import BADA, HANEUL, NURI, OFFICER, SpacesDesk, minutes_after, open_spaces, span
 
 pytestmark = pytest.mark.component
@@ -61,7 +61,7 @@ async def test_the_alternatives_are_the_nearest_free_times_and_spaces(desk: Spac
     await desk.held(full, HANEUL)
     await desk.held(busy, HANEUL)
     late = await desk.hold(full, BADA)
-    problem(late, 409, "conflict")
+    assert_problem(late, 409, "conflict")
     found = late.json()["alternatives"]
     hours_off = {minutes_between(span()["starts_at"], t["starts_at"]) for t in found["other_times"]}
     assert hours_off >= {-60, 60}
@@ -121,7 +121,7 @@ async def test_a_hold_that_ran_out_keeps_nobody_from_the_room_though_no_schedule
         assert (await desk.booking(held, HANEUL))["state"] == "expired"
         taken = await desk.held(room, BADA)
         late = await desk.ask("POST", f"/bookings/{held['id']}/confirm", as_=HANEUL)
-        problem(late, 409, "conflict")
+        assert_problem(late, 409, "conflict")
     assert taken["state"] == "held"
     assert await desk.told(held) == ["held", "expired"]
 
@@ -151,7 +151,7 @@ async def test_a_hold_is_extended_twice_and_no_more(desk: SpacesDesk) -> None:
     for n in (1, 2):
         held = await desk.does(held, "extend", HANEUL)
         assert held["extensions"] == n
-    assert problem(await desk.ask("POST", f"/bookings/{held['id']}/extend", as_=HANEUL), 409, "conflict")
+    assert assert_problem(await desk.ask("POST", f"/bookings/{held['id']}/extend", as_=HANEUL), 409, "conflict")
 
 
 async def test_an_officer_decides_where_the_space_says_so(desk: SpacesDesk) -> None:
@@ -167,16 +167,16 @@ async def test_an_officer_decides_where_the_space_says_so(desk: SpacesDesk) -> N
     assert (approved["state"], rejected["state"], rejected["because"]) == ("confirmed", "rejected", "행사가 있습니다")
     assert (await desk.hold(room, NURI, **span(hour=15))).status_code == 201
     twice = await desk.ask("POST", f"/desk/bookings/{first['id']}/approve")
-    problem(twice, 409, "conflict")
+    assert_problem(twice, 409, "conflict")
     other = await desk.ask("POST", f"/desk/bookings/{first['id']}/reject", {"reason": "x"}, as_="officer:송정동")
-    problem(other, 404, "not-found")
+    assert_problem(other, 404, "not-found")
 
 
 async def test_what_is_not_decided_before_its_start_is_let_go(desk: SpacesDesk) -> None:
     room = await desk.opened(approval="officer")
     pending = await desk.booked(room, HANEUL)
     with desk.clock.at(pending["starts_at"]):
-        problem(await desk.ask("POST", f"/desk/bookings/{pending['id']}/approve"), 409, "conflict")
+        assert_problem(await desk.ask("POST", f"/desk/bookings/{pending['id']}/approve"), 409, "conflict")
         assert (await desk.booking(pending, HANEUL))["state"] == "expired"
 
 
@@ -187,23 +187,23 @@ async def test_a_cancelled_time_is_free_and_the_reason_kept(desk: SpacesDesk) ->
     assert (gone["state"], gone["because"]) == ("cancelled", "일이 생겼습니다")
     assert (await desk.hold(room, BADA)).status_code == 201
     again = await desk.ask("POST", f"/bookings/{mine['id']}/cancel", {"reason": "x"}, as_=HANEUL)
-    problem(again, 409, "conflict")
+    assert_problem(again, 409, "conflict")
 
 
 async def test_a_booking_is_changed_on_the_version_it_was_read_in(desk: SpacesDesk) -> None:
     room = await desk.opened()
     mine = await desk.held(room, HANEUL)
     path = f"/bookings/{mine['id']}"
-    problem(await desk.ask("PATCH", path, {"people": 2}, as_=HANEUL), 428, "precondition-required")
+    assert_problem(await desk.ask("PATCH", path, {"people": 2}, as_=HANEUL), 428, "precondition-required")
     later = await desk.ask(
         "PATCH", path, span(hour=10.5, hours=2) | {"people": 2}, as_=HANEUL, headers={"If-Match": '"v1"'}
     )
     assert (later.status_code, later.json()["price_krw"], later.json()["people"]) == (200, 4_000, 2), later.text
     old = await desk.ask("PATCH", path, {"people": 1}, as_=HANEUL, headers={"If-Match": '"v1"'})
-    problem(old, 412, "precondition-failed")
+    assert_problem(old, 412, "precondition-failed")
     await desk.held(room, BADA, **span(hour=14))
     onto = await desk.ask("PATCH", path, span(hour=13.5), as_=HANEUL, headers={"If-Match": '"v2"'})
-    problem(onto, 409, "conflict")
+    assert_problem(onto, 409, "conflict")
     assert (await desk.hold(room, NURI, **span(hour=9.5))).status_code == 201
     assert await desk.overlaps() == 0
 
@@ -219,21 +219,21 @@ async def test_the_same_key_books_once(desk: SpacesDesk) -> None:
 
 
 def broken_rules_of_key(answer: Any) -> str:
-    (error,) = problem(answer, 422, "idempotency-key-reused")
+    (error,) = assert_problem(answer, 422, "idempotency-key-reused")
     return error["rule"]
 
 
 async def test_another_persons_booking_is_not_known_to_be_there(desk: SpacesDesk) -> None:
     mine = await desk.held(await desk.opened(), HANEUL)
     for method, act in (("GET", ""), ("POST", "/confirm"), ("POST", "/extend")):
-        problem(await desk.ask(method, f"/bookings/{mine['id']}{act}", as_=BADA), 404, "not-found")
+        assert_problem(await desk.ask(method, f"/bookings/{mine['id']}{act}", as_=BADA), 404, "not-found")
 
 
 async def test_one_citizen_holds_no_more_than_five_times_at_once(desk: SpacesDesk) -> None:
     room, who = await desk.opened(), f"citizen:{uuid4().hex}"
     for hour in range(8, 13):
         await desk.held(room, who, **span(hour=hour))
-    assert problem(await desk.hold(room, who, **span(hour=15)), 409, "conflict")[0]["rule"] == "holds"
+    assert assert_problem(await desk.hold(room, who, **span(hour=15)), 409, "conflict")[0]["rule"] == "holds"
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ async def test_lead_time_and_the_spaces_own_range_hold(desk: SpacesDesk) -> None
 async def test_a_closed_space_takes_no_bookings(desk: SpacesDesk) -> None:
     room = await desk.opened()
     await desk.good("POST", f"/spaces/{room['id']}/close", {"reason": "공사"})
-    assert problem(await desk.hold(room, HANEUL), 409, "conflict")[0]["rule"] == "closed"
+    assert assert_problem(await desk.hold(room, HANEUL), 409, "conflict")[0]["rule"] == "closed"
 
 
 async def test_a_cut_of_capacity_lists_whom_it_affects(desk: SpacesDesk) -> None:
@@ -281,7 +281,7 @@ async def test_a_cut_of_capacity_lists_whom_it_affects(desk: SpacesDesk) -> None
     booked = [await desk.booked(desks, who) for who in people]
     path, first = f"/spaces/{desks['id']}", {"If-Match": '"v1"'}
     refused = await desk.ask("PATCH", path, {"capacity": 1}, headers=first)
-    problem(refused, 409, "capacity-sold")
+    assert_problem(refused, 409, "capacity-sold")
     assert {b["id"] for b in refused.json()["affected"]} == {b["id"] for b in booked[1:]}
     assert (await desk.good("GET", path))["capacity"] == 3
     await desk.does(booked[0], "cancel", people[0], {"reason": "못 갑니다"})
@@ -307,7 +307,7 @@ async def test_an_officer_calls_a_booking_off_and_it_is_told_once(desk: SpacesDe
     off = await desk.good("POST", f"/desk/bookings/{mine['id']}/cancel", {"reason": "누수 공사"}, as_=OFFICER)
     assert off["because"] == "누수 공사"
     again = await desk.ask("POST", f"/desk/bookings/{mine['id']}/cancel", {"reason": "누수 공사"})
-    problem(again, 409, "conflict")
+    assert_problem(again, 409, "conflict")
     assert await desk.told(mine) == ["held", "confirmed", "cancelled"]
 
 

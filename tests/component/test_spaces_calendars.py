@@ -17,7 +17,7 @@ from services.spaces.settings import Settings
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.rooms import Office, Rooms, open_rooms
 
 pytestmark = pytest.mark.component
@@ -101,13 +101,13 @@ async def test_only_its_own_officer_sets_it_on_the_version_that_was_read(rooms: 
     space = await office.room()
     path, body = f"/spaces/{space}/calendar", {"hours": WEEKDAYS}
     assert (await office.ask("PUT", path, body)).status_code == 428
-    problem(await other.ask("PUT", path, body, headers={"If-Match": '"v0"'}), 403, "not-yours")
+    assert_problem(await other.ask("PUT", path, body, headers={"If-Match": '"v0"'}), 403, "not-yours")
     await office.set_calendar(space, WEEKDAYS)
     stale = await office.ask("PUT", path, body, headers={"If-Match": '"v0"'})
-    problem(stale, 412, "precondition-failed")
+    assert_problem(stale, 412, "precondition-failed")
     assert stale.headers["ETag"] == '"v1"'
-    problem(await rooms.ask("PUT", path, body, as_="citizen:하늘"), 403, "forbidden")
-    problem(await rooms.ask("GET", f"/spaces/{uuid4()}/calendar", as_=None), 404, "not-found")
+    assert_problem(await rooms.ask("PUT", path, body, as_="citizen:하늘"), 403, "forbidden")
+    assert_problem(await rooms.ask("GET", f"/spaces/{uuid4()}/calendar", as_=None), 404, "not-found")
 
 
 async def test_a_text_is_read_without_being_kept(rooms: Rooms) -> None:

@@ -16,7 +16,7 @@ from shared.contracts.space import PenaltyChanged, WaitingChanged
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem
 from tests.spaces import SpacesDesk, minutes_after, open_spaces, span
 
 pytestmark = pytest.mark.component
@@ -44,7 +44,7 @@ async def test_one_checks_in_uses_the_room_and_leaves(desk: SpacesDesk) -> None:
     mine = await desk.booked(room, me)
     with desk.clock.at(minutes_after(mine["starts_at"], -10.1)):
         early = await desk.ask("POST", f"/bookings/{mine['id']}/check-in", as_=me)
-        assert problem(early, 409, "conflict")[0]["rule"] == "too-early"
+        assert assert_problem(early, 409, "conflict")[0]["rule"] == "too-early"
     with desk.clock.at(minutes_after(mine["starts_at"], -9)):
         assert (await desk.does(mine, "check-in", me))["state"] == "in_use"
     with desk.clock.at(minutes_after(mine["starts_at"], 20)):
@@ -69,7 +69,7 @@ async def test_who_comes_too_late_finds_the_time_released_and_a_point_given(desk
     mine = await desk.booked(room, me)
     with desk.clock.at(minutes_after(mine["starts_at"], 15.1)):
         late = await desk.ask("POST", f"/bookings/{mine['id']}/check-in", as_=me)
-        assert problem(late, 409, "conflict")[0]["rule"] == "too-late"
+        assert assert_problem(late, 409, "conflict")[0]["rule"] == "too-late"
         await desk.chores()
         await desk.chores()
         penalties = await desk.good("GET", "/penalties", as_=me)
@@ -91,9 +91,9 @@ async def test_three_no_shows_suspend_for_a_month_and_lapse_after_three(desk: Sp
         await no_show(desk, room, me, days)
     with desk.clock.at(minutes_after(span(days=4)["starts_at"], 20)):
         refused = await desk.hold(room, me, **span(days=6))
-        assert problem(refused, 409, "conflict")[0]["rule"] == "suspended"
+        assert assert_problem(refused, 409, "conflict")[0]["rule"] == "suspended"
         waits = await desk.ask("POST", f"/spaces/{room['id']}/waitlist", span(days=6), as_=me)
-        assert problem(waits, 409, "conflict")[0]["rule"] == "suspended"
+        assert assert_problem(waits, 409, "conflict")[0]["rule"] == "suspended"
         until = (await desk.good("GET", "/penalties", as_=me))["suspended_until"]
     with desk.clock.at(until):
         assert (await desk.hold(room, me, **span(days=40))).status_code == 201
@@ -113,7 +113,7 @@ async def test_an_officer_takes_a_point_back_and_the_suspension_ends(desk: Space
         listed = (await desk.good("GET", "/desk/penalties"))["items"]
         point = next(p for p in listed if p["booking_id"] in mine)
         path, because = f"/desk/penalties/{point['id']}/waive", {"reason": "진료 확인서"}
-        problem(await desk.ask("POST", path, because, as_="officer:송정동"), 404, "not-found")
+        assert_problem(await desk.ask("POST", path, because, as_="officer:송정동"), 404, "not-found")
         waived = await desk.good("POST", path, because)
         assert waived["waived_because"] == "진료 확인서"
         assert (await desk.hold(room, me, **span(days=6))).status_code == 201
@@ -134,7 +134,7 @@ async def test_a_no_shows_time_is_offered_in_line_and_each_offer_ends_after_ten_
         assert timedelta(minutes=9) < held_for <= timedelta(minutes=10)
         assert (await desk.hold(room, somebody(), **near(mine, 20, 120))).status_code == 409
         extended = await desk.ask("POST", f"/bookings/{offer['id']}/extend", as_=first)
-        problem(extended, 409, "conflict")
+        assert_problem(extended, 409, "conflict")
         assert await postings(desk, room) == []
     with desk.clock.at(one["offered_until"]):
         await desk.chores()
@@ -205,11 +205,11 @@ async def test_nobody_waits_for_what_is_free_nor_twice_and_one_may_leave(desk: S
     me, room = somebody(), await desk.opened()
     path = f"/spaces/{room['id']}/waitlist"
     free = await desk.ask("POST", path, span(), as_=me)
-    assert problem(free, 409, "conflict")[0]["rule"] == "free"
+    assert assert_problem(free, 409, "conflict")[0]["rule"] == "free"
     await desk.booked(room, somebody())
     line = await desk.good("POST", path, span(), as_=me)
-    assert problem(await desk.ask("POST", path, span(), as_=me), 409, "conflict")[0]["rule"] == "waits-already"
-    problem(await desk.ask("POST", f"/waitlist/{line['id']}/leave", as_=somebody()), 404, "not-found")
+    assert assert_problem(await desk.ask("POST", path, span(), as_=me), 409, "conflict")[0]["rule"] == "waits-already"
+    assert_problem(await desk.ask("POST", f"/waitlist/{line['id']}/leave", as_=somebody()), 404, "not-found")
     assert (await desk.good("POST", f"/waitlist/{line['id']}/leave", as_=me))["state"] == "left"
     assert [w["id"] for w in (await desk.good("GET", "/waitlist", as_=me))["items"]] == [line["id"]]
 

@@ -17,7 +17,7 @@ from shared.contracts.space import BookingChanged
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, SUWAN, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, SUWAN, assert_problem, broken_rules
 from tests.rooms import Office, Rooms, open_rooms
 
 pytestmark = pytest.mark.component
@@ -112,7 +112,7 @@ async def test_whoever_is_affected_is_moved_and_told_once(rooms: Rooms) -> None:
         {"starts_at": made["starts_at"], "ends_at": made["ends_at"]},
         as_=somebody(),
     )
-    assert problem(refused, 409, "conflict")[0]["rule"] == "closure"
+    assert assert_problem(refused, 409, "conflict")[0]["rule"] == "closure"
 
 
 async def test_who_can_go_nowhere_is_cancelled_and_told_once(rooms: Rooms) -> None:
@@ -196,11 +196,11 @@ async def test_a_lifted_closure_opens_the_space_again(rooms: Rooms) -> None:
     office = Office(rooms)
     space = await office.room()
     closure = (await close(office, closing(space)))["closures"][0]["closure_id"]
-    problem(await Office(rooms).ask("DELETE", f"/closures/{closure}"), 403, "not-yours")
+    assert_problem(await Office(rooms).ask("DELETE", f"/closures/{closure}"), 403, "not-yours")
     lifted = await office.good("DELETE", f"/closures/{closure}")
     assert (await office.good("DELETE", f"/closures/{closure}"))["lifted_at"] == lifted["lifted_at"]
     assert (await held(rooms, space, 10, somebody()))["state"] == "held"
-    problem(await office.ask("DELETE", f"/closures/{uuid4()}"), 404, "not-found")
+    assert_problem(await office.ask("DELETE", f"/closures/{uuid4()}"), 404, "not-found")
     assert (await office.good("GET", "/closures"))["items"] == []
     assert len((await office.good("GET", "/closures?over=true"))["items"]) == 1
 
@@ -217,9 +217,9 @@ async def test_what_makes_no_sense_is_refused(rooms: Rooms) -> None:
     assert await rule(closing(space, last=24 * 365 * 100)) == {("body.ends_at", "too-long")}
     assert await rule(closing(space, reason=" ")) == {("body.reason", "string_too_short")}
     assert await rule(closing()) == {("body", "spaces")}
-    problem(await office.ask("POST", "/closures", closing(space, theirs)), 403, "not-yours")
-    problem(await office.ask("POST", "/closures", closing(space, str(uuid4()))), 404, "not-found")
-    problem(await rooms.ask("POST", "/closures", closing(space), as_=somebody()), 403, "forbidden")
+    assert_problem(await office.ask("POST", "/closures", closing(space, theirs)), 403, "not-yours")
+    assert_problem(await office.ask("POST", "/closures", closing(space, str(uuid4()))), 404, "not-found")
+    assert_problem(await rooms.ask("POST", "/closures", closing(space), as_=somebody()), 403, "forbidden")
 
 
 async def test_bookings_outside_changed_hours_are_settled_when_the_officer_says_so(rooms: Rooms) -> None:
@@ -238,8 +238,8 @@ async def test_bookings_outside_changed_hours_are_settled_when_the_officer_says_
     assert len(await told(rooms, late, space, other)) == len(before) + 1
     assert (await seen(rooms, early, you))["version"] == early["version"]
     assert (await office.good("POST", f"{path}?mode=apply", body))["affected"] == []
-    problem(await Office(rooms).ask("POST", path, body), 403, "not-yours")
-    problem(await office.ask("POST", f"/spaces/{uuid4()}/calendar/settle", body), 404, "not-found")
+    assert_problem(await Office(rooms).ask("POST", path, body), 403, "not-yours")
+    assert_problem(await office.ask("POST", f"/spaces/{uuid4()}/calendar/settle", body), 404, "not-found")
 
 
 def free_day(days: int) -> date:
@@ -271,7 +271,7 @@ async def test_a_newly_declared_holiday_settles_whom_it_affects_once(rooms: Room
     assert len(await told(rooms, mine, resting, always)) == len(before) + 1
     for one in (yours, there):
         assert (await seen(rooms, one, you))["version"] == one["version"]
-    problem(await rooms.ask("POST", "/holidays?mode=apply", body, as_="admin"), 409, "conflict")
+    assert_problem(await rooms.ask("POST", "/holidays?mode=apply", body, as_="admin"), 409, "conflict")
     assert body | {"kind": "temporary"} in await rooms.good("GET", "/holidays", as_=None)
     refused = await rooms.ask("POST", f"/spaces/{resting}/bookings", {
         "starts_at": day_at(12, days).isoformat(), "ends_at": day_at(13, days).isoformat()}, as_=somebody())  # fmt: skip
@@ -282,9 +282,9 @@ async def test_a_newly_declared_holiday_settles_whom_it_affects_once(rooms: Room
 
 async def test_only_an_admin_declares_and_only_what_is_no_holiday_yet(rooms: Rooms) -> None:
     body = {"day": "2027-12-25", "name": "임시공휴일"}
-    problem(await rooms.ask("POST", "/holidays", body, as_="admin"), 409, "conflict")
-    problem(await rooms.ask("DELETE", "/holidays/2027-12-25", as_="admin"), 409, "conflict")
-    problem(await rooms.ask("DELETE", "/holidays/2027-12-24", as_="admin"), 404, "not-found")
-    problem(await rooms.ask("POST", "/holidays", body, as_="officer:수완동"), 403, "forbidden")
+    assert_problem(await rooms.ask("POST", "/holidays", body, as_="admin"), 409, "conflict")
+    assert_problem(await rooms.ask("DELETE", "/holidays/2027-12-25", as_="admin"), 409, "conflict")
+    assert_problem(await rooms.ask("DELETE", "/holidays/2027-12-24", as_="admin"), 404, "not-found")
+    assert_problem(await rooms.ask("POST", "/holidays", body, as_="officer:수완동"), 403, "forbidden")
     wrong = await rooms.ask("POST", "/holidays", {"day": "2027-02-30", "name": "x"}, as_="admin")
     assert {field for field, _ in broken_rules(wrong)} == {"body.day", "body.name"}

@@ -16,7 +16,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import tomorrow_at
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.spaces import HANEUL, SpacesDesk, minutes_after, open_spaces, span
 
 pytestmark = pytest.mark.component
@@ -69,8 +69,8 @@ async def test_statistics_are_of_the_officers_own_institution(desk: SpacesDesk) 
     assert (await desk.good("GET", "/desk/statistics", params=around, as_=us))["states"] == {"confirmed": 1}
     assert (await desk.good("GET", "/desk/statistics", params=around, as_=others))["states"] == {}
     one = await desk.ask("GET", "/desk/statistics", params=around | {"space_id": ours["id"]}, as_=others)
-    problem(one, 404, "not-found")
-    problem(await desk.ask("GET", "/desk/statistics", as_=HANEUL), 403, "forbidden")
+    assert_problem(one, 404, "not-found")
+    assert_problem(await desk.ask("GET", "/desk/statistics", as_=HANEUL), 403, "forbidden")
 
 
 async def test_ranges_of_statistics_are_bounded(desk: SpacesDesk) -> None:

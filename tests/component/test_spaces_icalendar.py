@@ -18,7 +18,7 @@ from tests.calendar_files import NEW_YORK, calendar, event
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.rooms import Office, Rooms, open_rooms
 
 pytestmark = pytest.mark.component
@@ -97,12 +97,12 @@ async def test_a_link_is_secret_told_once_and_revocable(rooms: Rooms) -> None:
     first = await rooms.ask("POST", "/calendar-links", {"kind": "bookings"}, as_=me, key=key)
     again = await rooms.ask("POST", "/calendar-links", {"kind": "bookings"}, as_=me, key=key)
     assert (again.json()["id"], again.json()["url"]) == (first.json()["id"], None)
-    problem(await rooms.ask("DELETE", f"/calendar-links/{link['id']}", as_=other), 404, "not-found")
+    assert_problem(await rooms.ask("DELETE", f"/calendar-links/{link['id']}", as_=other), 404, "not-found")
     assert (await read(rooms, link)).status_code == 200
     revoked = await rooms.good("DELETE", f"/calendar-links/{link['id']}", as_=me)
     assert revoked["revoked_at"]
-    problem(await read(rooms, link), 404, "not-found")
-    problem(await rooms.ask("GET", "/calendar.ics?key=" + "x" * 43, as_=None), 404, "not-found")
+    assert_problem(await read(rooms, link), 404, "not-found")
+    assert_problem(await rooms.ask("GET", "/calendar.ics?key=" + "x" * 43, as_=None), 404, "not-found")
     assert broken_rules(await rooms.ask("POST", "/calendar-links", {"kind": "space"}, as_=me)) == {("body", "space")}
 
 
@@ -110,7 +110,7 @@ async def test_links_have_a_limit(rooms: Rooms) -> None:
     me = somebody()
     for _ in range(20):
         await linked(rooms, me, kind="bookings")
-    problem(await rooms.ask("POST", "/calendar-links", {"kind": "bookings"}, as_=me), 409, "conflict")
+    assert_problem(await rooms.ask("POST", "/calendar-links", {"kind": "bookings"}, as_=me), 409, "conflict")
 
 
 def components(answer: httpx.Response, name: str) -> list[Any]:
@@ -186,7 +186,7 @@ async def test_a_calendar_shuts_the_room_and_nothing_written_in_it_is_kept(rooms
     assert "김씨" not in told
     window = {"starts_at": day_at(10).isoformat(), "ends_at": day_at(11).isoformat()}
     refused = await rooms.ask("POST", f"/spaces/{room.space}/bookings", window, as_=somebody())
-    assert problem(refused, 409, "conflict")[0]["rule"] == "closure"
+    assert assert_problem(refused, 409, "conflict")[0]["rule"] == "closure"
 
 
 async def test_uid_and_sequence_make_it_repeatable(rooms: Rooms) -> None:
@@ -238,7 +238,7 @@ async def test_bookings_in_the_way_are_told_and_stand(rooms: Rooms) -> None:
 
 async def test_what_is_hostile_is_refused_and_says_why(rooms: Rooms) -> None:
     room = await a_room(rooms)
-    problem(await room.send(b"BEGIN:VCALENDAR\r\n" + b"X-A:" + b"a" * 10_000_000), 413, "too-large")
+    assert_problem(await room.send(b"BEGIN:VCALENDAR\r\n" + b"X-A:" + b"a" * 10_000_000), 413, "too-large")
     assert broken_rules(await room.send(b"hello")) == {("body.file", "icalendar")}
     deep = b"BEGIN:VCALENDAR\r\n" + b"BEGIN:VEVENT\r\n" * 100_000
     assert broken_rules(await room.send(deep)) == {("body.file", "icalendar")}
@@ -246,7 +246,7 @@ async def test_what_is_hostile_is_refused_and_says_why(rooms: Rooms) -> None:
     assert broken_rules(await room.send(never)) == {("body.file", "too-costly")}
     many = calendar(*(meeting(10, "RRULE:FREQ=DAILY;COUNT=300", uid=str(n)) for n in range(300)))
     assert broken_rules(await room.send(many)) == {("body.file", "too-many-occurrences")}
-    problem(
+    assert_problem(
         await Office(rooms).ask("POST", f"/spaces/{room.space}/calendar/imports", content=calendar()), 403, "not-yours"
     )
     assert await room.closures() == []
@@ -257,4 +257,4 @@ async def test_one_key_is_for_one_calendar(rooms: Rooms) -> None:
     first = await room.send(calendar(meeting(10)), key=key)
     again = await room.send(calendar(meeting(10)), key=key)
     assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
-    problem(await room.send(calendar(meeting(11)), key=key), 422, "idempotency-key-reused")
+    assert_problem(await room.send(calendar(meeting(11)), key=key), 422, "idempotency-key-reused")

@@ -19,7 +19,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.public_data import LIBRARY, as_api_json, as_csv, as_portal_json, merged, room
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.rooms import Office, Rooms, open_rooms
 
 pytestmark = pytest.mark.component
@@ -157,14 +157,14 @@ async def test_a_near_duplicate_is_offered_and_never_merged_by_itself(rooms: Roo
     assert [(near["near_id"], near["distance_m"]) for near in report["near"]] == [(known["id"], 0.0)]
     assert counts(await other.done(as_csv(twin))) == (0, 0, 0, 1, 0, 0)
     (offer,) = (await other.good("GET", "/imports/near-duplicates"))["items"]
-    problem(
+    assert_problem(
         await office.ask("POST", f"/imports/near-duplicates/{offer['id']}", {"decision": "merge"}), 404, "not-found"
     )
     await other.good("POST", f"/imports/near-duplicates/{offer['id']}", {"decision": "merge"})
     assert counts(await other.done(as_csv(twin))) == (0, 0, 1, 0, 0, 0)
     assert await other.listed() == {}
     again = await other.ask("POST", f"/imports/near-duplicates/{offer['id']}", {"decision": "separate"})
-    problem(again, 409, "conflict")
+    assert_problem(again, 409, "conflict")
     # A changed row of a thing that is another institution's is told, not done.
     report = await other.done(as_csv({**twin, "수용가능인원수": "5"}))
     assert [error["rule"] for error in report["errors"]] == ["not-yours"]
@@ -192,8 +192,8 @@ async def test_an_import_is_taken_back_and_may_come_again(rooms: Rooms) -> None:
     assert (back["removed"], back["restored"]) == (1, 1)
     left = await office.listed()
     assert (list(left), left[office.called(1)]["capacity"]) == ([office.called(1)], 80)
-    problem(await office.ask("POST", f"/imports/{report['id']}/rollback"), 409, "conflict")
-    problem(await Importer(rooms).ask("POST", f"/imports/{report['id']}/rollback"), 404, "not-found")
+    assert_problem(await office.ask("POST", f"/imports/{report['id']}/rollback"), 409, "conflict")
+    assert_problem(await Importer(rooms).ask("POST", f"/imports/{report['id']}/rollback"), 404, "not-found")
     assert counts(await office.done(as_csv(office.room(1), office.room(2)))) == (1, 0, 1, 0, 0, 0)
     assert len(await office.listed()) == 2
 
@@ -240,7 +240,7 @@ async def test_one_key_is_for_one_file_and_mode(rooms: Rooms) -> None:
     first = await office.send(as_csv(office.room(1)), key=key)
     again = await office.send(as_csv(office.room(1)), key=key)
     assert (again.json(), again.headers["Idempotent-Replayed"]) == (first.json(), "true")
-    problem(await office.send(as_csv(office.room(2)), key=key), 422, "idempotency-key-reused")
+    assert_problem(await office.send(as_csv(office.room(2)), key=key), 422, "idempotency-key-reused")
 
 
 async def test_libraries_become_places_with_hours(rooms: Rooms) -> None:
@@ -306,7 +306,7 @@ async def test_ten_thousand_rows_a_tenth_of_them_broken(rooms: Rooms) -> None:
 
 async def test_a_file_that_is_too_large_or_no_file_is_refused(rooms: Rooms) -> None:
     office = Importer(rooms)
-    problem(await office.send(b"x" * 20_000_001), 413, "too-large")
+    assert_problem(await office.send(b"x" * 20_000_001), 413, "too-large")
     assert broken_rules(await office.send(b"\xff\xfe\x00\x81")) == {("body.file", "encoding")}
-    problem(await rooms.ask("POST", "/imports/facilities", as_="citizen:하늘", content=b"x"), 403, "forbidden")
+    assert_problem(await rooms.ask("POST", "/imports/facilities", as_="citizen:하늘", content=b"x"), 403, "forbidden")
     assert (await office.send(b"x", source="hospitals")).status_code == 422

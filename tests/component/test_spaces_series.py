@@ -15,7 +15,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.jobs import tomorrow_at
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.spaces import HANEUL, SpacesDesk, open_spaces, span
 
 pytestmark = pytest.mark.component
@@ -73,7 +73,7 @@ async def test_all_or_nothing_books_nothing_and_lists_every_date(desk: SpacesDes
     me, room = somebody(), await desk.opened()
     await desk.booked(room, somebody(), **week(1))
     refused = await desk.ask("POST", f"/spaces/{room['id']}/series", wish(conflicts="refuse"), as_=me)
-    problem(refused, 409, "series-conflict")
+    assert_problem(refused, 409, "series-conflict")
     assert results(refused.json()) == ["booked", "conflict", "booked", "booked"]
     assert (await desk.hold(room, HANEUL, **week(0))).status_code == 201
     assert (await desk.good("GET", "/series", as_=me))["items"] == []
@@ -123,7 +123,7 @@ async def test_one_following_and_all_are_cancelled(desk: SpacesDesk) -> None:
     assert await cancelled(scope="following", starts_at=starts[4]) == [k, c, k, k, c, c]
     assert await cancelled(scope="all") == [c] * 6
     again = await desk.ask("POST", path, {"scope": "all", "reason": "x"}, as_=me)
-    assert problem(again, 409, "conflict")[0]["rule"] == "no-date"
+    assert assert_problem(again, 409, "conflict")[0]["rule"] == "no-date"
 
 
 async def test_what_has_begun_is_not_cancelled_with_all(desk: SpacesDesk) -> None:
@@ -150,7 +150,7 @@ async def test_a_series_in_hours_stops_where_the_minutes_end(desk: SpacesDesk) -
         assert used <= 240
         assert after["left_minutes"] <= left + 120 - used
     else:
-        problem(series, 409, "series-conflict")
+        assert_problem(series, 409, "series-conflict")
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ async def test_a_broken_rule_is_named_with_its_field(
 
 async def test_another_persons_series_is_not_known_to_be_there(desk: SpacesDesk) -> None:
     series = await made(desk, await desk.opened(), somebody())
-    problem(await desk.ask("GET", f"/series/{series['id']}", as_=HANEUL), 404, "not-found")
+    assert_problem(await desk.ask("GET", f"/series/{series['id']}", as_=HANEUL), 404, "not-found")
     cancel = {"scope": "all", "reason": "x"}
-    problem(await desk.ask("POST", f"/series/{series['id']}/cancel", cancel, as_=HANEUL), 404, "not-found")
+    assert_problem(await desk.ask("POST", f"/series/{series['id']}/cancel", cancel, as_=HANEUL), 404, "not-found")
 
 
 async def test_a_hundred_dates_are_made_in_one_go_and_once(desk: SpacesDesk) -> None:

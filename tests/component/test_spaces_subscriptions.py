@@ -21,7 +21,7 @@ from shared.contracts.space import CreditsEntered, SubscriptionChanged
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
-from tests.publishers import NOBODY_LISTENS, broken_rules, problem
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
 from tests.spaces import OFFICER, SpacesDesk, minutes_after, open_spaces
 
 pytestmark = pytest.mark.component
@@ -117,7 +117,7 @@ async def test_more_than_is_left_is_refused(desk: SpacesDesk) -> None:
     with desk.clock.at(next_month()):
         mine = await subscribed(desk, me, minutes=90)
         refused = await desk.hold(room, me, subscription_id=mine["id"], **in_month(2, hours=2))
-        assert problem(refused, 409, "conflict")[0]["rule"] == "quota"
+        assert assert_problem(refused, 409, "conflict")[0]["rule"] == "quota"
         holds = [await desk.held(room, me, subscription_id=mine["id"], **in_month(d)) for d in (2, 3)]
         answers = await asyncio.gather(*(desk.ask("POST", f"/bookings/{h['id']}/confirm", as_=me) for h in holds))
         assert Counter(a.status_code for a in answers) == {200: 1, 409: 1}
@@ -207,7 +207,7 @@ async def test_a_seat_is_one_booking_at_a_time(desk: SpacesDesk) -> None:
         first = await desk.booked(desks, me, subscription_id=mine["id"], **in_month(2))
         assert (first["credit_minutes"], first["price_krw"]) == (0, 0)
         second = await desk.hold(desks, me, subscription_id=mine["id"], **in_month(2, hour=10.5))
-        assert problem(second, 409, "conflict")[0]["rule"] == "seat-in-use"
+        assert assert_problem(second, 409, "conflict")[0]["rule"] == "seat-in-use"
         await desk.booked(desks, me, subscription_id=mine["id"], **in_month(2, hour=11))
 
 
@@ -220,7 +220,7 @@ async def test_a_plan_covers_its_own_institutions_spaces_of_its_kinds(desk: Spac
             refused = await desk.hold(space, me, subscription_id=mine["id"], **in_month(2))
             assert broken_rules(refused) == {("body.subscription_id", "not-covered")}
         theirs = await desk.hold(room, somebody(), subscription_id=mine["id"], **in_month(2))
-        problem(theirs, 404, "not-found")
+        assert_problem(theirs, 404, "not-found")
 
 
 async def test_a_pause_gives_and_takes_nothing_and_puts_the_expiry_off(desk: SpacesDesk) -> None:
@@ -231,13 +231,13 @@ async def test_a_pause_gives_and_takes_nothing_and_puts_the_expiry_off(desk: Spa
         before = (await of(desk, mine, me))["lots"][0]["expires_at"]
         await desk.good("POST", path.format(mine["id"], "pause"), as_=me)
         refused = await desk.hold(room, me, subscription_id=mine["id"], **in_month(12))
-        assert problem(refused, 409, "conflict")[0]["rule"] == "not-now"
+        assert assert_problem(refused, 409, "conflict")[0]["rule"] == "not-now"
     with desk.clock.at(in_month(14, hour=9)["starts_at"]):
         after = await desk.good("POST", path.format(mine["id"], "resume"), as_=me)
         later = datetime.fromisoformat(after["lots"][0]["expires_at"]) - datetime.fromisoformat(before)
         assert (after["paused_days"], later) == (5, timedelta(days=5))  # the fifth day has begun
         assert len(after["lots"]) == 1
-    problem(await desk.ask("POST", path.format(mine["id"], "resume"), as_=me), 409, "conflict")
+    assert_problem(await desk.ask("POST", path.format(mine["id"], "resume"), as_=me), 409, "conflict")
     await assert_balanced(desk)
 
 
@@ -248,7 +248,7 @@ async def test_ending_gives_back_by_the_rule_and_only_once(desk: SpacesDesk) -> 
         end, because = f"/subscriptions/{mine['id']}/end", {"reason": "이사"}
         ended = await desk.good("POST", end, because, as_=me)
         assert (ended["state"], ended["left_minutes"], ended["owed_krw"]) == ("ended", 0, 0)
-        problem(await desk.ask("POST", end, because, as_=me), 409, "conflict")
+        assert_problem(await desk.ask("POST", end, because, as_=me), 409, "conflict")
     await assert_balanced(desk)
 
 
@@ -258,17 +258,17 @@ async def test_one_plan_is_subscribed_to_once_and_a_closed_one_not(desk: SpacesD
     answers = await asyncio.gather(*(desk.ask("POST", path, as_=me) for _ in range(5)))
     assert Counter(a.status_code for a in answers) == {201: 1, 409: 4}
     await desk.good("POST", f"/plans/{offered['id']}/close")
-    assert problem(await desk.ask("POST", path, as_=somebody()), 409, "conflict")[0]["rule"] == "closed"
+    assert assert_problem(await desk.ask("POST", path, as_=somebody()), 409, "conflict")[0]["rule"] == "closed"
 
 
 async def test_a_plan_is_changed_by_its_own_institution_on_the_version_that_was_read(desk: SpacesDesk) -> None:
     offered = await plan(desk)
     path, first = f"/plans/{offered['id']}", {"If-Match": '"v1"'}
     theirs = await desk.ask("PATCH", path, {"price_krw": 1}, as_="officer:송정동", headers=first)
-    problem(theirs, 403, "not-yours")
+    assert_problem(theirs, 403, "not-yours")
     after = await desk.ask("PATCH", path, {"price_krw": 25_000}, headers=first)
     assert (after.json()["price_krw"], after.json()["version"]) == (25_000, 2)
-    problem(await desk.ask("PATCH", path, {"price_krw": 1}, headers=first), 412, "precondition-failed")
+    assert_problem(await desk.ask("PATCH", path, {"price_krw": 1}, headers=first), 412, "precondition-failed")
     nothing = await desk.ask("PATCH", path, {"minutes": 0}, headers={"If-Match": '"v2"'})
     assert broken_rules(nothing) == {("body.minutes", "kind")}
 
@@ -331,4 +331,4 @@ async def acts(
 
 
 async def test_officers_have_no_subscriptions(desk: SpacesDesk) -> None:
-    problem(await desk.ask("GET", "/subscriptions", as_=OFFICER), 403, "forbidden")
+    assert_problem(await desk.ask("GET", "/subscriptions", as_=OFFICER), 403, "forbidden")

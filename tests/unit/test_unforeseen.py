@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaTimeoutError
 from fastapi import FastAPI
 
 from shared.web import problems
-from tests.publishers import problem
+from tests.publishers import assert_problem
 
 
 async def answer_to(error: Exception) -> httpx.Response:
@@ -27,12 +27,12 @@ async def answer_to(error: Exception) -> httpx.Response:
 @pytest.mark.parametrize("error", [KafkaTimeoutError(), ConnectionRefusedError("db:5432"), TimeoutError()])
 async def test_a_part_that_is_away_is_503_with_retry_after(error: Exception) -> None:
     answer = await answer_to(error)
-    problem(answer, 503, "unavailable")
+    assert_problem(answer, 503, "unavailable")
     assert answer.headers["Retry-After"] == "5"
     assert "5432" not in answer.text
 
 
 async def test_a_fault_of_ours_is_500_without_its_text() -> None:
     answer = await answer_to(ValueError("lat 35.19"))
-    problem(answer, 500, "internal")
+    assert_problem(answer, 500, "internal")
     assert "35.19" not in answer.text

@@ -60,6 +60,10 @@ FRAMES_TOLD = 12
 tracer = trace.get_tracer("gwangsan")
 
 
+# One list for the life of the process: loggers that were used before keep it, and hear of what is changed in it.
+_processors: list[structlog.types.Processor] = []
+
+
 def _trace_ids(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
@@ -127,8 +131,9 @@ def _pipeline() -> list[structlog.types.Processor]:
 def configure(service: str, *, level: str = "INFO", otlp_endpoint: str | None = None) -> None:
     """JSON logs to standard output, a line per event, the libraries' too; traces only where an endpoint is given."""
     as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    _processors[:] = [*_pipeline(), as_json]
     structlog.configure(
-        processors=[*_pipeline(), as_json],
+        processors=_processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,

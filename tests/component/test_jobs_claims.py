@@ -85,14 +85,14 @@ async def test_of_ten_claims_of_one_citizen_made_at_once_one_succeeds_and_the_ot
 
 
 async def test_who_was_refused_in_a_crowd_may_ask_again_under_the_same_key(jobs: JobsDesk) -> None:
-    posting, who, key, first = await jobs.opened(slots=1), somebody(), uuid4().hex, somebody()
+    posting, people = await jobs.opened(slots=1), {somebody(): uuid4().hex for _ in range(2)}
     path = f"/postings/{posting['id']}/claims"
-    crowd = await asyncio.gather(
-        jobs.ask("POST", path, {}, as_=first), jobs.ask("POST", path, {"wait": False}, as_=who, key=key)
-    )
-    assert [answer.status_code for answer in crowd] == [201, 409]
-    await jobs.good("POST", f"/claims/{crowd[0].json()['id']}/drop", {"reason": "일이 생겼습니다"}, as_=first)
-    assert (await jobs.ask("POST", path, {"wait": False}, as_=who, key=key)).status_code == 201
+    crowd = await asyncio.gather(*(jobs.ask("POST", path, {}, as_=who, key=key) for who, key in people.items()))
+    (placed,) = [who for who, answer in zip(people, crowd, strict=True) if answer.status_code == 201]
+    (refused,) = people.keys() - {placed}
+    claim = next(answer.json() for answer in crowd if answer.status_code == 201)
+    await jobs.good("POST", f"/claims/{claim['id']}/drop", {"reason": "일이 생겼습니다"}, as_=placed)
+    assert (await jobs.ask("POST", path, {}, as_=refused, key=people[refused])).status_code == 201
 
 
 async def test_nobody_claims_twice_nor_two_places_at_one_time(jobs: JobsDesk) -> None:

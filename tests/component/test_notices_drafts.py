@@ -339,17 +339,3 @@ async def test_a_deadline_is_told_once_more_a_day_before_and_anew_when_it_moves(
         await desk.chores()
     assert [told.urgency_epoch for told in await desk.told(made["id"])] == [0, 1, 1, 2]
     assert len(await desk.told(soon["id"])) == 1, "told less than a day before, it needs no reminder"
-
-
-async def test_only_verified_institutions_publish_where_the_settings_say_so(
-    databases: Databases, issuer: Issuer, settings_for: SettingsFor
-) -> None:
-    settings = settings_for(Settings, kafka_url=NOBODY_LISTENS, notices_verified_only=True, notices_tick_s=3_600)
-    async with open_notices(databases, issuer, settings) as strict:
-        assert_problem(
-            await strict.ask("POST", "/notices", notice_draft(), as_="officer:아무 기관"), 403, "not-verified"
-        )
-        made = await strict.institution()
-        await strict.published(as_=made.both)
-        await strict.good("PUT", f"/institutions/{made.name}", {"verified": False}, as_="admin")
-        assert_problem(await strict.ask("POST", "/notices", notice_draft(), as_=made.both), 403, "not-verified")

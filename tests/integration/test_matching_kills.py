@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -88,6 +89,25 @@ async def test_a_posting_that_opens_while_no_engine_lives_reaches_who_stands_the
     await crowd.hears(crowd.expected(offers))
     engine.kill()
     late = await crowd.opens(30, seed=3)
+    workers.start("engine")
+    await crowd.hears(crowd.expected(offers) | crowd.expected(late, since=STEPS - 1))
+
+
+async def test_a_withdrawal_that_a_restarted_engine_reads_takes_nobody_elses_position(
+    crowd: Crowd, workers: Workers, desk: MatchingDesk
+) -> None:
+    """The killed engine had positions that only the log knew; the next one erases the log, but not before it has read it."""
+    for number in range(24):  # some in every partition
+        leaving = f"citizen:{number}-{uuid4().hex[:8]}"
+        await desk.consents(leaving)
+        answer = await desk.http.delete("/consents/location", headers=desk.bearer(leaving))
+        assert answer.status_code == 200
+    offers = await crowd.opens(10, seed=7)
+    engine = workers.start("engine")
+    await crowd.walk(0, STEPS)
+    await crowd.hears(crowd.expected(offers))
+    engine.kill()
+    late = await crowd.opens(30, seed=8)
     workers.start("engine")
     await crowd.hears(crowd.expected(offers) | crowd.expected(late, since=STEPS - 1))
 

@@ -46,13 +46,16 @@ class Erasure:
         for partition in np.unique(fixes.rows["partition"][outcome == kernel.REFUSED]).tolist():
             self._until[TopicPartition(LOCATIONS.name, partition)] = None
 
-    async def covered(self) -> dict[TopicPartition, int]:
-        """Of each partition in question the offset up to which this worker has taken and committed its fixes."""
+    async def covered(self, welcomed: set[int]) -> dict[TopicPartition, int]:
+        """Of each partition in question the offset up to which this worker has taken and committed its fixes. One whose
+        citizens are still being restored waits: until then the log may be the only one that knows where they are.
+        """
         mine = self._fixes.assignment()
         self._until = {tp: until for tp, until in self._until.items() if tp in mine}
+        ready = [tp for tp in self._until if tp.partition in welcomed]
         try:
-            await self._ask_ends([tp for tp, until in self._until.items() if until is None])
-            return {tp: await self._fixes.committed(tp) or 0 for tp in list(self._until)}
+            await self._ask_ends([tp for tp in ready if self._until[tp] is None])
+            return {tp: await self._fixes.committed(tp) or 0 for tp in ready}
         except KafkaError as error:
             log.warning("erasure_waits", error=type(error).__name__)
             return {}

@@ -132,6 +132,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         gc.collect()
         gc.freeze()  # what was restored stays; only what comes after is worth a collector's look
         self._owned |= arriving
+        self._shares.arrived(arriving)
         await self._alerts.publish(self._engine.look_again(rows, self._clock(), "caught_up"))
         for matches in self._engine.residents_caught_up(arriving, self._clock()):
             await self._alerts.publish(matches)
@@ -231,7 +232,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _keep_index(self) -> None:
         """Write what changed to Redis at once; look every so often whether it is all still there."""
         while not self._stopping.is_set():
-            covered = await self._erasure.covered()
+            covered = await self._erasure.covered(self._owned)
             await self._shares.write(
                 self._owned, to_ms(self._clock()), self._engine, self._settled, hurry=bool(covered)
             )

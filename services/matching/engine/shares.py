@@ -55,6 +55,7 @@ class Shares:
         self._moved_ms = 0
         self._withdrawn: list[tuple[int, str]] = []
         self._doubtful: set[int] = set()
+        self._arrived: set[int] = set()
         self._wake = asyncio.Event()
 
     def posting(self, partition: int, posting: Posting) -> None:
@@ -87,8 +88,14 @@ class Shares:
         self._withdrawn.append((partition, citizen_id))
         self._wake.set()
 
+    def arrived(self, partitions: set[int]) -> None:
+        """Note that positions of these were restored, maybe from the log of fixes alone: Redis shall have them too."""
+        self._arrived |= partitions
+        self._wake.set()
+
     def forget(self, partition: int) -> None:
         """Another worker writes this share from now on."""
+        self._arrived.discard(partition)
         self._dirty.pop(partition, None)
         self._doubtful.discard(partition)
         self._moved = [rows[rows["partition"] != partition] for rows in self._moved]
@@ -113,6 +120,10 @@ class Shares:
         few = sum(map(len, self._moved)) <= FEW
         if few or hurry or withdrawn or now_ms - self._moved_ms >= POSITIONS_EVERY_MS:
             moved, self._moved, self._moved_ms = self._moved, [], now_ms
+        arrived, self._arrived = self._arrived, set()
+        for partition in arrived:
+            async with settled():
+                moved.append(self._positions(partition, now_ms, engine))
         try:
             await self._put_moved(moved, engine.citizens.ids)
             while withdrawn:

@@ -104,13 +104,15 @@ class Relay:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
-        # Keepalives give the lock free soon after this host vanished; the idle limit does when only this process froze.
+        # Keepalives give the lock free soon after this host vanished; the limits do when only this process froze: between
+        # two statements, or (PostgreSQL 17) in the middle of one, where a session does not count as idle.
         watched = {
             "application_name": f"{self._service}-relay",
             "tcp_keepalives_idle": "10",
             "tcp_keepalives_interval": "5",
             "tcp_keepalives_count": "3",
             "idle_session_timeout": str(int(self._frozen_after_s * 1000)),
+            "transaction_timeout": str(int(self._frozen_after_s * 1000)),
         }
         connection = await asyncpg.connect(self._dsn, timeout=10, command_timeout=30, server_settings=watched)
         try:

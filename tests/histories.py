@@ -29,8 +29,9 @@ def steps(changes: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[list[
     return st.lists(st.one_of(edits, edits, edits, closings), max_size=8)
 
 
-def walk(offer: Offer[Any], history: list[Step], edit: Edit, as_posting: Callable[[Any], Posting]) -> None:
-    """Take the steps and check each against the one before."""
+def walk(offer: Offer[Any], history: list[Step], edit: Edit, as_posting: Callable[[Any], Posting]) -> list[int]:
+    """Take the steps and check each against the one before. Returns the versions that there were, each once."""
+    versions = [offer.version]
     for i, (act, what) in enumerate(history, start=1):
         now = NOW + timedelta(seconds=i)
         after = _taken(offer, what, now, edit)
@@ -39,7 +40,10 @@ def walk(offer: Offer[Any], history: list[Step], edit: Edit, as_posting: Callabl
         check_step(offer, after, now)
         assert as_posting(after).version == after.version
         assert act == "edit" or after.status == "closed"
+        if after != offer:
+            versions.append(after.version)
         offer = after
+    return versions
 
 
 def _taken(offer: Offer[Any], what: dict[str, Any] | str, now: datetime, edit: Edit) -> Offer[Any] | None:

@@ -203,7 +203,7 @@ async def test_the_inbox_worker_sends_what_is_due(desk: MatchingDesk, citizen: s
         worker = InboxWorker(desk.settings, clock=desk.clock)
         running = asyncio.create_task(worker.run())
         try:
-            await until(made, 20)
+            assert await until(made, 20, what="the digest of the hour that has struck")
         finally:
             worker.stop()
             await running

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from services.matching.app import build as build_matching
 from services.matching.settings import Settings as MatchingSettings
 from services.notices.app import ROUTERS, build
 from services.notices.settings import Settings
-from tests.component.test_jobs_fuzz import CHECKS, EXAMPLES, Served, Target
 from tests.conftest import SettingsFor
 from tests.databases import Databases
+from tests.fuzzing import Served, Target, answered_as_described
 from tests.issuer import Issuer, token
 from tests.publishers import NOBODY_LISTENS, notice_draft
 
@@ -71,35 +68,14 @@ async def matching(databases: Databases, issuer: Issuer, settings_for: SettingsF
     await served.stop()
 
 
-def sent(target: Target, method: str, path: str) -> int:
-    """Sends what the operation's schema allows and does not; returns how many requests were answered as it says."""
-    operation, answered = target.schema[path][method], [0]
-
-    @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(case=operation.as_strategy(), really=st.booleans())
-    def sends(case: Any, really: bool) -> None:
-        if really:
-            case.path_parameters = {**(case.path_parameters or {}), **{
-                name: id_ for name, id_ in target.known.items() if name in (case.path_parameters or {})
-            }}  # fmt: skip
-        case.call_and_validate(base_url=target.url, headers=target.headers, checks=CHECKS)
-        answered[0] += 1
-
-    sends()
-    return answered[0]
-
-
 @pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=lambda part: part)
 def test_nothing_that_is_sent_breaks_it(target: Target, method: str, path: str) -> None:
-    assert sent(target, method, path) > 0
+    assert answered_as_described(target, method, path) > 0
 
 
 @pytest.mark.parametrize(("method", "path"), OF_MATCHING, ids=lambda part: part)
 def test_nothing_that_is_sent_breaks_matchings_part(matching: Target, method: str, path: str) -> None:
-    assert sent(matching, method, path) > 0
+    assert answered_as_described(matching, method, path) > 0
 
 
 def test_every_route_is_fuzzed(target: Target) -> None:

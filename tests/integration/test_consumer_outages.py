@@ -79,6 +79,12 @@ async def test_with_the_broker_down_a_consumer_is_unready_and_goes_on_after(
 async def test_a_consumer_stops_in_time_though_the_broker_is_gone(group: Group, private_kafka: PrivatePart) -> None:
     settings = group.settings.model_copy(update={"kafka_url": private_kafka.url})
     there = Group(settings, group.database, await fresh_topic(private_kafka.url))
-    async with running(there.consumer(), within_s=STOP_WITHIN_S + 5) as consumer:
-        await until(lambda: consumer.progress.problem() is None, 20)
-        await asyncio.to_thread(private_kafka.kill)
+    consumer = there.consumer()
+    run = asyncio.create_task(consumer.run())
+    await until(lambda: consumer.progress.problem() is None, 20)
+    await asyncio.to_thread(private_kafka.kill)
+    consumer.stop()
+    done, _ = await asyncio.wait([run], timeout=STOP_WITHIN_S + 5)
+    run.cancel()
+    await asyncio.gather(run, return_exceptions=True)
+    assert done, "the consumer did not stop"

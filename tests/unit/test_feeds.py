@@ -86,9 +86,9 @@ def test_json_feed_has_what_its_version_asks_for() -> None:
 @given(st.text(min_size=2, max_size=60), st.text(min_size=1, max_size=60))
 def test_no_words_break_a_feed(headline: str, body: str) -> None:
     one = notice(headline=f"가{headline}", body=f"나{body}", closed_because=headline or None, emergency=True)
-    for raw in (atom(feed(one)), rss(feed(one)), alert(one, [], district(), BASE)):
-        ET.fromstring(raw)
-    json.loads(json_feed(feed(one)))
+    roots = [ET.fromstring(raw) for raw in (atom(feed(one)), rss(feed(one)), alert(one, [], district(), BASE))]
+    assert [root.tag for root in roots] == [f"{ATOM}feed", "rss", f"{CAP}alert"]
+    assert len(json.loads(json_feed(feed(one)))["items"]) == 1
 
 
 def test_an_emergency_is_cap_as_its_schema_has_it() -> None:

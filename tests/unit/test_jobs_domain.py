@@ -148,7 +148,8 @@ changes = st.fixed_dictionaries(
 
 @given(steps(changes))
 def test_versions_rise_by_one_with_each_change_and_closed_is_for_good(history: list[Step]) -> None:
-    walk(opened(), history, domain.edit, domain.as_posting)
+    versions = walk(opened(), history, domain.edit, domain.as_posting)
+    assert versions == list(range(1, len(versions) + 1))
 
 
 @given(starts=st.floats(-30, 9_000), lasts=st.floats(-1, 30), expires=st.floats(-30, 9_000))

@@ -129,4 +129,5 @@ changes = st.fixed_dictionaries(
 
 @given(steps(changes))
 def test_versions_rise_by_one_with_each_change_and_withdrawn_is_for_good(history: list[Step]) -> None:
-    walk(published(), history, domain.edit, domain.as_posting)
+    versions = walk(published(), history, domain.edit, domain.as_posting)
+    assert versions == list(range(1, len(versions) + 1))

@@ -66,7 +66,7 @@ def test_a_space_closes_in_the_future_and_after_it_opens() -> None:
 
 
 def test_a_space_may_have_opened_before_it_is_offered() -> None:
-    opened(opens_at=at(-100))
+    assert opened(opens_at=at(-100)).terms.opens_at == at(-100)
 
 
 def test_an_offer_expires_in_the_future_within_366_days() -> None:
@@ -130,7 +130,8 @@ changes = st.fixed_dictionaries(
 
 @given(steps(changes))
 def test_versions_rise_by_one_with_each_change_and_closed_is_for_good(history: list[Step]) -> None:
-    walk(opened(), history, domain.edit, domain.as_posting)
+    versions = walk(opened(), history, domain.edit, domain.as_posting)
+    assert versions == list(range(1, len(versions) + 1))
 
 
 @given(opens_at=st.none() | moments, closes_at=st.none() | moments)

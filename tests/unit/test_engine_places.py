@@ -188,6 +188,16 @@ def test_circles_widen_by_schedule_and_tell_whom_they_reach(world: World) -> Non
     assert world.later(minutes=5).tick() == []
 
 
+def test_a_step_due_later_in_the_present_millisecond_waits_for_the_next(world: World) -> None:
+    """Looked for once a tick and never twice in it: a step that is due and yet to come would be looked for for ever."""
+    urgent = posting(widens={"steps_m": [700, 1_000], "every_s": 300, "began_at": NOW + timedelta(microseconds=700)})
+    world.put(urgent)
+    world.set(watch("citizen:둘"))
+    world.stands(999, "citizen:둘", minutes=0)
+    assert world.later(seconds=300.0005).tick() == []
+    assert world.later(seconds=0.001).tick() == about(urgent, "citizen:둘")
+
+
 def test_a_worker_that_starts_late_knows_how_wide_they_are() -> None:
     world = World().later(minutes=7)
     world.set(watch())

@@ -10,7 +10,7 @@ START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
+    return (at - START) // timedelta(milliseconds=1)
 
 
 def to_us(at: datetime) -> int:

@@ -106,7 +106,8 @@ class PostingBook:
         if posting.status == "open" and posting.widens is not None:
             due = posting.widens.next_step_at(now)
             if due is not None:
-                heapq.heappush(self._steps, (to_ms(due), row, posting.version))
+                # Later than now even where the step and now share a millisecond, or `widened` would never end.
+                heapq.heappush(self._steps, (max(to_ms(due), to_ms(now) + 1), row, posting.version))
 
     def shapes_of(self, row: int) -> list[int]:
         return [shape for shape, _ in self._shapes_of.get(row, [])]

@@ -125,6 +125,12 @@ def dead_letters(ctx: typer.Context) -> None:
     _forward("shared.messaging.dead_letters_cli", ctx.args)
 
 
+@app.command(context_settings=FORWARD, add_help_option=False)
+def republish(ctx: typer.Context) -> None:
+    """지금 유효한 것을 모두 다시 보냅니다 · Publish all that holds now anew, after Kafka's data was lost."""
+    _forward("deploy.republish", ctx.args)
+
+
 def _forward(module: str, arguments: list[str]) -> None:
     from deploy.local.forward import run
 

@@ -106,6 +106,15 @@ class OfferStore(Generic[T]):
             query = query.where(tuple_(table.created_at, table.id) < after)
         return [self.offer_of(row) for row in await tx.execute(query)]
 
+    async def still_open(self, tx: AsyncConnection, after: UUID | None, limit: int, now: datetime) -> list[Offer[T]]:
+        """What is offered now, by id from `after` on, each locked until the transaction ends."""
+        table = self._table.c
+        query = (
+            select(self._table).where(table.status == "open", table.expires_at > now).order_by(table.id).limit(limit)
+        )
+        rows = await tx.execute((query if after is None else query.where(table.id > after)).with_for_update())
+        return [self.offer_of(row) for row in rows]
+
     def _whole_row(self, offer: Offer[T]) -> dict[str, Any]:
         return {
             **self._row_of(offer.terms), "interests": list(offer.terms.interests), "expires_at": offer.terms.expires_at,

@@ -6,15 +6,14 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.jobs.postings.domain import JobPosting, as_posting
 from services.jobs.postings.store import postings
-from shared.messaging.envelope import body_of, headers_of
-from shared.messaging.outbox import CHANNEL
+from shared.messaging.outbox import emit_many
 
 SOURCE = "/services/jobs"
 
@@ -40,12 +39,6 @@ _STEPS = text("""
     SELECT :import_id, r.external_id, r.posting_id, r.before, r.before_digest
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(external_id text, posting_id uuid, before jsonb, before_digest text)
 """)
-_OUTBOX = text(f"""
-    INSERT INTO outbox (aggregate_id, topic, key, payload, headers)
-    SELECT r.key, r.topic, r.key, convert_to(r.payload, 'UTF8'), r.headers
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(key text, topic text, payload text, headers jsonb)
-    RETURNING pg_notify('{CHANNEL}', '')
-""")  # noqa: S608
 _GET = text("SELECT * FROM import WHERE id = :id AND institution = :institution FOR UPDATE")
 _PAGE = text(
     "SELECT * FROM import WHERE institution = :institution AND (CAST(:at AS timestamptz) IS NULL OR (at, id) < (:at, :id)) "
@@ -85,13 +78,7 @@ async def open_many(tx: AsyncConnection, jobs: Sequence[JobPosting], now: dateti
     if not jobs:
         return
     await postings.add_many(tx, jobs)
-    told = [as_posting(job) for job in jobs]
-    rows = [
-        {"key": event.topic_key(), "topic": event.TOPIC, "payload": body_of(event).decode(),
-         "headers": headers_of(event, event_id=uuid4(), source=SOURCE, time=now)}
-        for event in told
-    ]  # fmt: skip
-    await tx.execute(_OUTBOX, {"rows": json.dumps(rows)})
+    await emit_many(tx, [as_posting(job) for job in jobs], source=SOURCE, now=now)
 
 
 async def take(tx: AsyncConnection, id_: UUID, institution: str) -> Row[Any] | None:

@@ -16,6 +16,10 @@ from services.matching.consent.domain import Consent, Purpose
 
 _GET = text("SELECT * FROM consent WHERE citizen_id = :citizen AND purpose = :purpose")
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('consent/' || :citizen, 0))")
+_LOCK_ALL = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended('consent/' || citizen, 0)) "
+    "FROM unnest(CAST(:citizens AS text[])) WITH ORDINALITY AS one (citizen, nth) ORDER BY nth"
+)
 _OF = text("SELECT * FROM consent WHERE citizen_id = :citizen ORDER BY purpose")
 _SAVE = text(
     "INSERT INTO consent (citizen_id, purpose, epoch, terms_version, granted_at, withdrawn_at) "
@@ -61,6 +65,11 @@ def _consent(row: Row[Any]) -> Consent:
 async def lock_citizen(tx: AsyncConnection, citizen_id: str) -> None:
     """One change of a citizen's consent or watch at a time: their events keep their order."""
     await tx.execute(_LOCK, {"citizen": citizen_id})
+
+
+async def lock_citizens(tx: AsyncConnection, citizens: Sequence[str]) -> None:
+    """As `lock_citizen`, one after another in this order: ascending wherever several are locked."""
+    await tx.execute(_LOCK_ALL, {"citizens": list(citizens)})
 
 
 async def get(tx: AsyncConnection, citizen_id: str, purpose: Purpose) -> Consent | None:

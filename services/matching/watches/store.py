@@ -6,6 +6,7 @@ Each version's settings are kept for as long as an alert may ask for them ("왜 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.contracts import Watch
 
 _GET = text("SELECT settings FROM watch WHERE citizen_id = :citizen")
+_MANY = text("SELECT settings FROM watch WHERE citizen_id = ANY(CAST(:citizens AS text[])) ORDER BY citizen_id")
+_CITIZENS = text(
+    "SELECT citizen_id FROM watch WHERE CAST(:after AS text) IS NULL OR citizen_id > :after ORDER BY citizen_id LIMIT :limit"
+)
 _SAVE = text(
     "INSERT INTO watch (citizen_id, version, settings, changed_at) "
     "VALUES (:citizen, :version, CAST(:settings AS jsonb), :changed_at) "
@@ -38,6 +43,16 @@ REMEMBERED = ("paused", "kinds", "interests", "radius_m", "birth_year", "windows
 async def get(tx: AsyncConnection, citizen_id: str) -> Watch | None:
     row: Any = (await tx.execute(_GET, {"citizen": citizen_id})).first()
     return None if row is None else Watch.model_validate(row.settings)
+
+
+async def citizens_after(tx: AsyncConnection, after: str | None, limit: int) -> list[str]:
+    """Who has settings, in ascending order."""
+    return list((await tx.execute(_CITIZENS, {"after": after, "limit": limit})).scalars())
+
+
+async def many(tx: AsyncConnection, citizens: Sequence[str]) -> list[Watch]:
+    rows = await tx.execute(_MANY, {"citizens": list(citizens)})
+    return [Watch.model_validate(row.settings) for row in rows]
 
 
 async def save(tx: AsyncConnection, watch: Watch) -> None:

@@ -60,11 +60,14 @@ async def change_following(
     after = change(before, channel_id, channel.name)
     if after.version != before.version:
         await store.keep_following(tx, before, after, now)
-        told = Follows(
-            citizen_id=citizen_id, version=after.version, channels=tuple(after.channels.values()), changed_at=now
-        )
-        await emit(tx, told, source=SOURCE, now=now)
+        await emit(tx, as_follows(after, now), source=SOURCE, now=now)
     return after
+
+
+def as_follows(following: Following, now: datetime) -> Follows:
+    """What the platform sees of a citizen's list."""
+    channels = tuple(following.channels.values())
+    return Follows(citizen_id=following.citizen_id, version=following.version, channels=channels, changed_at=now)
 
 
 def follow(before: Following, id_: UUID, name: str) -> Following:

@@ -55,6 +55,10 @@ _FOLLOWING = text("""
     SELECT c.id, c.name FROM following f JOIN channel c ON c.id = f.channel_id WHERE f.citizen_id = :citizen ORDER BY f.since, c.id
 """)
 _VERSION = text("SELECT version FROM follow_version WHERE citizen_id = :citizen")
+_FOLLOWERS = text(
+    "SELECT citizen_id FROM follow_version WHERE CAST(:after AS text) IS NULL OR citizen_id > :after "
+    "ORDER BY citizen_id LIMIT :limit"
+)
 _FOLLOW = text("INSERT INTO following (citizen_id, channel_id, since) VALUES (:citizen, :channel, :now)")
 _LEAVE = text("DELETE FROM following WHERE citizen_id = :citizen AND channel_id = :channel")
 _NEXT = text("""
@@ -140,6 +144,11 @@ async def following(tx: AsyncConnection, citizen_id: str, *, to_change: bool = F
     version = (await tx.execute(_VERSION, {"citizen": citizen_id})).scalar_one_or_none()
     rows = await tx.execute(_FOLLOWING, {"citizen": citizen_id})
     return Following(citizen_id, version or 0, {row.id: row.name for row in rows})
+
+
+async def followers_after(tx: AsyncConnection, after: str | None, limit: int) -> list[str]:
+    """Citizens who ever followed a channel, in ascending order."""
+    return list((await tx.execute(_FOLLOWERS, {"after": after, "limit": limit})).scalars())
 
 
 async def keep_following(tx: AsyncConnection, before: Following, after: Following, now: datetime) -> None:

@@ -49,6 +49,11 @@ _GAPS_OF_SPACE = text("""
     AND unit_id IN (SELECT id FROM space_unit WHERE space_id = :space) ORDER BY id FOR UPDATE
 """)
 _ALL_GAPS = text("SELECT * FROM gap WHERE status = 'open' AND ends_at > :now ORDER BY id LIMIT 500")
+_NEXT_WITH_GAPS = text("""
+    SELECT space_id FROM gap WHERE status = 'open' AND ends_at > :now
+    AND (CAST(:after AS uuid) IS NULL OR space_id > :after) ORDER BY space_id LIMIT 1
+""")
+_FREE_GAPS = text("SELECT * FROM gap WHERE space_id = :space AND status = 'open' AND ends_at > :now ORDER BY id")
 _LOCK_GAP = text("SELECT * FROM gap WHERE id = :id FOR UPDATE")
 _TAKEN_GAPS = text("SELECT * FROM gap WHERE taken_by = :booking AND status = 'closed' AND ends_at > :since FOR UPDATE")
 _POINTS = text("SELECT * FROM penalty WHERE citizen_id = :citizen AND lapses_at > :since ORDER BY given_at, id")
@@ -131,6 +136,16 @@ async def gaps_of_space(tx: AsyncConnection, space_id: UUID, window: Spanning) -
 async def all_gaps(tx: AsyncConnection, now: datetime) -> list[Gap]:
     """Every gap that is told as free now."""
     return [_gap(row) for row in await tx.execute(_ALL_GAPS, {"now": now})]
+
+
+async def next_with_gaps(tx: AsyncConnection, after: UUID | None, now: datetime) -> UUID | None:
+    """The next space, by id, that has a gap told as free now."""
+    return (await tx.execute(_NEXT_WITH_GAPS, {"after": after, "now": now})).scalar()
+
+
+async def free_gaps(tx: AsyncConnection, space_id: UUID, now: datetime) -> list[Gap]:
+    """What is told as free of a space that the caller holds locked."""
+    return [_gap(row) for row in await tx.execute(_FREE_GAPS, {"space": space_id, "now": now})]
 
 
 async def locked_gap(tx: AsyncConnection, id_: UUID) -> Gap:

@@ -6,16 +6,10 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-
-from shared.contracts import Event
-from shared.messaging.envelope import body_of, headers_of
-from shared.messaging.outbox import CHANNEL
-
-SOURCE = "/services/spaces"
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 _KNOWN = text("""
@@ -39,12 +33,6 @@ _STEPS = text("""
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(external_id text, thing_id uuid, before jsonb, before_digest text)
     ON CONFLICT (import_id, external_id) DO NOTHING
 """)
-_OUTBOX = text(f"""
-    INSERT INTO outbox (aggregate_id, topic, key, payload, headers)
-    SELECT r.key, r.topic, r.key, convert_to(r.payload, 'UTF8'), r.headers
-    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(key text, topic text, payload text, headers jsonb)
-    RETURNING pg_notify('{CHANNEL}', '')
-""")  # noqa: S608 - the channel is a constant of ours
 _GET = text("SELECT * FROM import WHERE id = :id AND institution = :institution FOR UPDATE")
 _PAGE = text(
     "SELECT * FROM import WHERE institution = :institution AND (CAST(:at AS timestamptz) IS NULL OR (at, id) < (:at, :id)) "
@@ -118,17 +106,6 @@ async def remember(
 async def add_steps(tx: AsyncConnection, import_id: UUID, steps: Sequence[dict[str, Any]]) -> None:
     """Which rows did what, to be taken back: {external_id, thing_id, before, before_digest}."""
     await tx.execute(_STEPS, {"import_id": import_id, "rows": json.dumps(steps, default=str)})
-
-
-async def emit_many(tx: AsyncConnection, events: Sequence[Event], now: datetime) -> None:
-    """Many events of as many aggregates, in one statement."""
-    rows = [
-        {"key": event.topic_key(), "topic": event.TOPIC, "payload": body_of(event).decode(),
-         "headers": headers_of(event, event_id=uuid4(), source=SOURCE, time=now)}
-        for event in events
-    ]  # fmt: skip
-    if rows:
-        await tx.execute(_OUTBOX, {"rows": json.dumps(rows)})
 
 
 async def take(tx: AsyncConnection, id_: UUID, institution: str) -> Row[Any] | None:

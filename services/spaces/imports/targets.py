@@ -15,15 +15,16 @@ from services.spaces.facilities import domain as offers
 from services.spaces.facilities.domain import Space
 from services.spaces.facilities.store import space as space_table
 from services.spaces.facilities.store import spaces
-from services.spaces.imports import store
 from services.spaces.imports.domain import Row, RowError, Source
 from services.spaces.imports.facilities import FACILITIES, Elsewhere, Wanted, wanted_of
 from services.spaces.imports.libraries import LIBRARIES, Library, library_of
 from services.spaces.imports.near import Known
+from services.spaces.parts import SOURCE
 from services.spaces.places import store as places
 from services.spaces.places.domain import Place
 from shared.auth import Principal
 from shared.geo import District
+from shared.messaging.outbox import emit_many
 from shared.rules import Conflict, Refused
 
 ROLLED_BACK = "가져오기를 되돌렸습니다"
@@ -102,7 +103,7 @@ class Spaces:
         ]  # fmt: skip
         await spaces.add_many(tx, made)
         await put_calendars(tx, [(id_, wanted.hours, wanted.rest) for id_, wanted in things], who.subject, now)
-        await store.emit_many(tx, [offers.as_posting(space) for space in made], now)
+        await emit_many(tx, [offers.as_posting(space) for space in made], source=SOURCE, now=now)
 
     async def change_many(
         self, tx: AsyncConnection, things: Things[Wanted], who: Principal, now: datetime
@@ -117,7 +118,7 @@ class Spaces:
         await spaces.save_many(tx, changed)
         calendars = [(id_, wanted.hours, wanted.rest) for id_, wanted in things if id_ not in refused]
         await put_calendars(tx, calendars, who.subject, now)
-        await store.emit_many(tx, [offers.as_posting(space) for space in changed], now)
+        await emit_many(tx, [offers.as_posting(space) for space in changed], source=SOURCE, now=now)
         return refused
 
     async def renew(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
@@ -126,7 +127,7 @@ class Spaces:
         there = [space for space in (await _locked(tx, soon)).values() if space.terms.closes_at is None]
         renewed = [offers.edit(space, later, now) for space in there if space.status == "open"]
         await spaces.save_many(tx, renewed)
-        await store.emit_many(tx, [offers.as_posting(space) for space in renewed], now)
+        await emit_many(tx, [offers.as_posting(space) for space in renewed], source=SOURCE, now=now)
 
     async def staying(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> dict[UUID, str]:
         there = await _locked(tx, ids)
@@ -137,7 +138,7 @@ class Spaces:
     async def take_back(self, tx: AsyncConnection, ids: Collection[UUID], now: datetime) -> None:
         closed = [offers.close(space, ROLLED_BACK, now) for space in (await _locked(tx, ids)).values()]
         await spaces.save_many(tx, closed)
-        await store.emit_many(tx, [offers.as_posting(space) for space in closed], now)
+        await emit_many(tx, [offers.as_posting(space) for space in closed], source=SOURCE, now=now)
 
 
 async def _locked(tx: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Space]:

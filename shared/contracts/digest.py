@@ -33,7 +33,10 @@ def digest_id(citizen_id: str, day: date) -> UUID:
 
 
 class DigestItem(Part):
-    """One posting in its newest version, open when the digest was made. `distance_m` is a bucket, as in an alert."""
+    """One posting in its newest version, open when the digest was made. `distance_m` is a bucket, as in an alert.
+
+    `located`: told because of where the citizen was, not by their home 동, a channel they follow or what they asked.
+    """
 
     alert_id: UUID
     posting_id: UUID
@@ -49,6 +52,7 @@ class DigestItem(Part):
     expires_at: AwareDatetime
     shows: Shows = Shows()
     link: str
+    located: bool = True
 
 
 class Digest(Event):

@@ -14,6 +14,7 @@ BENCHES = {
     "spaces": "free times of 500 spaces for a week, bookings a second, at 10,000 and 1,000,000 bookings",
     "spaces_import": "전국공공시설개방정보표준데이터 of 10,000 rows: looked at, applied, again, every row changed",
     "notices": "a notice to 100,000 residents: the last alert in the inboxes, and memory",
+    "digests": "digests of 100,000 citizens at one hour: the last in Kafka, the last mail at the relay",
     "feeds": "Atom and JSON feeds from memory: requests a second and CPU of each",
     "journey": "from a position accepted by HTTP to the alert on the stream, and the memory of the whole stack",
 }

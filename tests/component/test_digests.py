@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from services.matching.alerts import store as inbox
 from services.matching.alerts.worker import InboxWorker
-from services.matching.digests.handlers import send_due
+from services.matching.digests.handlers import send_due, send_lot
+from services.matching.digests.store import due
 from services.matching.settings import Settings
 from services.matching.stream.feed import Feed
 from shared.contracts import Digest, Posting
@@ -66,9 +67,7 @@ async def overflowed(desk: MatchingDesk, citizen: str, count: int = 1, **changed
 
 async def sends(desk: MatchingDesk, now: datetime) -> None:
     """As the inbox worker does, for everybody."""
-    async with desk.database.transaction() as tx:
-        await inbox.in_order(tx)
-        await send_due(tx, desk.settings.digest_hour, now)
+    await send_due(desk.database, desk.settings.digest_hour, now)
 
 
 async def days_of(desk: MatchingDesk, citizen: str) -> list[date]:
@@ -152,7 +151,9 @@ async def test_once_per_citizen_and_day_whoever_is_killed_and_however_often_it_i
             await overflowed(desk, citizen)
         with suppress(Killed):
             async with desk.database.transaction() as tx:
-                assert await send_due(tx, desk.settings.digest_hour, HOUR) >= 1
+                waiting = await due(tx, HOUR, desk.settings.digest_hour, "", 1_000)
+                assert citizen in {row.citizen_id for row in waiting}
+                await send_lot(tx, waiting, HOUR)
                 raise Killed
         assert await days_of(desk, citizen) == []
         await asyncio.gather(*[sends(desk, HOUR + timedelta(minutes=n)) for n in range(4)])

@@ -114,14 +114,14 @@ def _row(alert: Alert, target: Row[Any], *, digest: bool, due_at: datetime, want
 
 
 def _row_of_item(item: DigestItem, digest: Digest, target: Row[Any], due_at: datetime) -> dict[str, Any]:
-    """Of a digest only what came before its addressee did is new here. An item does not say by which rule and settings it
-    was made: it counts as made by location, under the consent of now.
+    """Of a digest only what came before its addressee did is new here. An item that a position made does not say under which
+    settings: it counts as made under the consent of now.
     """
     version = UNKNOWN if target.watch_version is None else target.watch_version
     return {
         "alert_id": item.alert_id, "target_id": target.id, "citizen_id": digest.citizen_id, "channel": target.channel,
         "posting_id": item.posting_id, "posting_version": item.posting_version, "urgency_epoch": UNKNOWN, "kind": item.kind,
-        "urgent": item.urgent, "emergency": False, "located": True, "watch_version": version,
+        "urgent": item.urgent, "emergency": False, "located": item.located, "watch_version": version,
         "content": item.model_dump(mode="json", include=TOLD), "expires_at": item.expires_at, "digest": True, "due_at": due_at,
         "wanted_at": digest.made_at,
     }  # fmt: skip

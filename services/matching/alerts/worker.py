@@ -36,6 +36,7 @@ log = structlog.get_logger()
 AT_ONCE = 1_000  # records of one partition: what is told to a whole district is told in few transactions
 RELEASE_EVERY_S = 1.0
 FORGET_EVERY_S = 60.0
+DIGESTS_EVERY_S = 60.0
 GATHER_S = 0.01
 
 
@@ -84,7 +85,8 @@ class InboxWorker:
     async def run(self) -> None:
         try:
             consumers = (self._alerts, self._postings, self._caps, self._follows)
-            await asyncio.gather(*(consumer.run() for consumer in consumers), self._release_forever())
+            chores = (self._release_forever(), self._digest_forever())
+            await asyncio.gather(*(consumer.run() for consumer in consumers), *chores)
         finally:
             await self._database.close()
 
@@ -93,26 +95,42 @@ class InboxWorker:
         forgotten_at = -math.inf
         while not self._stopping.is_set():
             try:
-                if await self._is_due():
+                while not self._stopping.is_set() and await self._is_due():
                     await self._release()
                 if time.monotonic() - forgotten_at >= FORGET_EVERY_S:
                     await self._forget()
                     forgotten_at = time.monotonic()
             except (SQLAlchemyError, OSError) as error:
                 log.warning("release_waits", error=type(error).__name__)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), RELEASE_EVERY_S)
+            await self._pause()
+
+    async def _digest_forever(self) -> None:
+        """When an hour has struck, and once a minute what came late to it; what a dead worker left is made at the start."""
+        looked_in, looked_at = None, -math.inf
+        while not self._stopping.is_set():
+            now = self._clock()
+            hour = now.replace(minute=0, second=0, microsecond=0)
+            if hour != looked_in or time.monotonic() - looked_at >= DIGESTS_EVERY_S:
+                try:
+                    await send_due(self._database, self._settings.digest_hour, now, self._stopping)
+                    looked_in, looked_at = hour, time.monotonic()
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("digests_wait", error=type(error).__name__)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RELEASE_EVERY_S)
 
     async def _is_due(self) -> bool:
         async with self._database.statement() as connection:
-            return await store.any_due(connection, self._clock()) or await digests.any_waiting(connection)
+            return await store.any_due(connection, self._clock())
 
     async def _release(self) -> None:
         async with self._database.transaction() as tx:
             now = self._clock()
             told = await keep_budget(tx, await store.release_due(tx, now), self._budget, now)
             await store.notify(tx, sorted({digest(citizen) for citizen in told}))
-            await send_due(tx, self._settings.digest_hour, now)
 
     async def _forget(self) -> None:
         async with self._database.transaction() as tx:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.matching.alerts import store as inbox
 from services.matching.consent import store as consents
 from services.matching.digests import store
 from services.matching.digests.domain import Budget, Fresh, day_began, overflow
 from shared.contracts import Digest
 from shared.contracts.digest import MOST_ITEMS, DigestItem, digest_id
-from shared.messaging.outbox import emit
+from shared.database import Database
+from shared.messaging.outbox import emit_many
+from shared.messaging.partitions import partition_of
 
 SOURCE = "/services/matching"
-AT_ONCE = 100
+PAGE = 8_000
+AT_ONCE = 1_000
+SIDE_BY_SIDE = 2  # while the database works on one lot, the next is put into words
 
 
 async def keep_budget(tx: AsyncConnection, rows: Sequence[Row[Any]], budget: Budget, now: datetime) -> set[str]:
@@ -38,21 +46,54 @@ async def keep_budget(tx: AsyncConnection, rows: Sequence[Row[Any]], budget: Bud
     return emergencies | {alert.citizen_id for alert in fresh if alert.id not in over}
 
 
-async def send_due(tx: AsyncConnection, hour: int, now: datetime) -> int:
-    """Digests whose hour has struck, some at a time; returns how many. Nothing is half done if this is killed."""
-    waiting = await store.due(tx, now, hour, AT_ONCE)
-    for row in waiting:
-        id_ = digest_id(row.citizen_id, row.day)
-        items = newest_of_each(await store.take(tx, row.citizen_id, id_, row.day, row.hour, now))
-        if not items:
-            continue
-        listed = tuple(items[:MOST_ITEMS])
-        made = Digest(
-            id=id_, citizen_id=row.citizen_id, day=row.day, items=listed, more=len(items) - len(listed), made_at=now
-        )
-        await emit(tx, made, source=SOURCE, now=now, event_id=id_)
-        await consents.record_uses(tx, [row.citizen_id] * len(listed), "provided", "digest", now)
-    return len(waiting)
+async def send_due(database: Database, hour: int, now: datetime, stopping: asyncio.Event | None = None) -> int:
+    """Every digest whose hour has struck, some citizens of one shard at a time; returns how many citizens were looked at.
+
+    Each lot is one transaction: nothing is half done if this is killed, and whoever else writes waits for one lot at most.
+    """
+    done, after = 0, ""
+    while stopping is None or not stopping.is_set():
+        async with database.statement() as connection:
+            page = await store.due(connection, now, hour, after, PAGE)
+        if not page:
+            break
+        lots = deque(_lots(page))
+        await asyncio.gather(*(_send_lots(database, lots, now) for _ in range(SIDE_BY_SIDE)))
+        done, after = done + len(page), page[-1].citizen_id
+    return done
+
+
+async def _send_lots(database: Database, lots: deque[list[Row[Any]]], now: datetime) -> None:
+    while lots:
+        async with database.transaction() as tx:
+            await send_lot(tx, lots.popleft(), now)
+
+
+def _lots(page: Iterable[Row[Any]]) -> list[list[Row[Any]]]:
+    """Citizens of one shard together, some at a time: a lot locks no other shard."""
+    shards: dict[int, list[Row[Any]]] = {}
+    for row in page:
+        shards.setdefault(partition_of(row.citizen_id, inbox.SHARDS), []).append(row)
+    return [rows[start : start + AT_ONCE] for rows in shards.values() for start in range(0, len(rows), AT_ONCE)]
+
+
+async def send_lot(tx: AsyncConnection, due: Sequence[Row[Any]], now: datetime) -> None:
+    """The digests of these citizens, their marks on the items, and the records of what a position had made of them."""
+    await inbox.in_order(tx, [row.citizen_id for row in due])
+    ids = [digest_id(row.citizen_id, row.day) for row in due]
+    rows: dict[UUID, list[Row[Any]]] = {}
+    for row in await store.take(tx, due, ids, now):
+        rows.setdefault(row.digest_id, []).append(row)
+    made = [_digest(id_, asked, rows[id_], now) for id_, asked in zip(ids, due, strict=True) if id_ in rows]
+    await emit_many(tx, made, source=SOURCE, now=now, ids=[digest.id for digest in made])
+    located = [digest.citizen_id for digest in made for item in digest.items if item.located]
+    await consents.record_uses(tx, located, "provided", "digest", now)
+
+
+def _digest(id_: UUID, asked: Row[Any], rows: Sequence[Row[Any]], now: datetime) -> Digest:
+    items = newest_of_each(rows)
+    listed, more = tuple(items[:MOST_ITEMS]), max(0, len(items) - MOST_ITEMS)
+    return Digest(id=id_, citizen_id=asked.citizen_id, day=asked.day, items=listed, more=more, made_at=now)
 
 
 def newest_of_each(rows: Sequence[Row[Any]]) -> list[DigestItem]:

@@ -5,7 +5,7 @@ so that what is counted does not change under them and no posting closes between
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,30 +26,38 @@ _TOLD = text("""
 _OVERFLOW = text("""
     UPDATE inbox_item SET state = 'digest', told_at = NULL, overflowed_at = :now WHERE id = ANY(CAST(:ids AS uuid[]))
 """)
-# A citizen's last hour that has struck ends a day of digests; what overflowed before it is due.
+# A citizen's last hour that has struck ends a day of digests; what overflowed before it is due. What a position made needs the
+# consent to location that is in force; what a home 동 or a followed channel made needs none.
 _DUE = text("""
-    SELECT w.citizen_id, at.day, at.hour
-    FROM watch w
-    JOIN consent c ON c.citizen_id = w.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
+    SELECT s.citizen_id, at.day, at.hour
+    FROM (SELECT DISTINCT citizen_id FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL AND citizen_id > :after) s
+    JOIN watch w ON w.citizen_id = s.citizen_id
+    LEFT JOIN consent c ON c.citizen_id = s.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
     CROSS JOIN LATERAL (SELECT make_interval(hours => coalesce((w.settings->>'digest_hour')::int, :hour)) AS hours) h
     CROSS JOIN LATERAL (SELECT date_trunc('day', (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Seoul') - h.hours) AS midnight) m
     CROSS JOIN LATERAL (SELECT CAST(m.midnight AS date) AS day, (m.midnight + h.hours) AT TIME ZONE 'Asia/Seoul' AS hour) at
     WHERE NOT (w.settings->>'paused')::boolean
-        AND w.citizen_id IN (SELECT citizen_id FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL)
-        AND EXISTS (SELECT 1 FROM inbox_item i WHERE i.citizen_id = w.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL
-            AND i.overflowed_at < at.hour AND i.expires_at > :now)
-        AND NOT EXISTS (SELECT 1 FROM digest d WHERE d.citizen_id = w.citizen_id AND d.day = at.day)
-    ORDER BY w.citizen_id LIMIT :limit
+        AND EXISTS (SELECT 1 FROM inbox_item i WHERE i.citizen_id = s.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL
+            AND i.overflowed_at < at.hour AND i.expires_at > :now
+            AND (c.citizen_id IS NOT NULL OR i.why->>'rule' IN ('home_dong', 'following')))
+        AND NOT EXISTS (SELECT 1 FROM digest d WHERE d.citizen_id = s.citizen_id AND d.day = at.day)
+    ORDER BY s.citizen_id LIMIT :limit
 """)
-_MADE = text("INSERT INTO digest (citizen_id, day, id, made_at) VALUES (:citizen, :day, :id, :now)")
 _TAKE = text("""
-    UPDATE inbox_item i SET digest_id = :id, told_at = :now
-    WHERE i.citizen_id = :citizen AND i.state = 'digest' AND i.digest_id IS NULL AND i.overflowed_at < :hour AND i.expires_at > :now
+    WITH asked AS (SELECT * FROM unnest(CAST(:citizens AS text[]), CAST(:days AS date[]), CAST(:hours AS timestamptz[]),
+        CAST(:ids AS uuid[])) AS a(citizen_id, day, hour, id)),
+    made AS (INSERT INTO digest (citizen_id, day, id, made_at) SELECT citizen_id, day, id, :now FROM asked ORDER BY citizen_id
+        ON CONFLICT DO NOTHING RETURNING citizen_id, id)
+    UPDATE inbox_item i SET digest_id = m.id, told_at = :now
+    FROM made m JOIN asked a ON a.citizen_id = m.citizen_id
+    LEFT JOIN consent c ON c.citizen_id = m.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
+    WHERE i.citizen_id = m.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL AND i.overflowed_at < a.hour AND i.expires_at > :now
+        AND (c.citizen_id IS NOT NULL OR i.why->>'rule' IN ('home_dong', 'following'))
         AND NOT EXISTS (SELECT 1 FROM posting p WHERE p.id = i.posting_id AND p.status = 'closed')
-    RETURNING i.id AS alert_id, i.posting_id, i.posting_version, i.urgency_epoch, i.urgent, i.kind, i.headline, i.institution,
-        i.distance_m, i.dong, i.starts_at, i.ends_at, i.expires_at, i.shows, i.link, i.made_at
+    RETURNING i.digest_id, i.citizen_id, i.id AS alert_id, i.posting_id, i.posting_version, i.urgency_epoch, i.urgent, i.kind, i.headline,
+        i.institution, i.distance_m, i.dong, i.starts_at, i.ends_at, i.expires_at, i.shows, i.link, i.made_at,
+        coalesce(i.why->>'rule' NOT IN ('home_dong', 'following'), true) AS located
 """)
-_ANY_WAITING = text("SELECT EXISTS (SELECT 1 FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL)")
 _FORGET = text("DELETE FROM digest WHERE made_at < :before")
 
 
@@ -65,22 +73,15 @@ async def leave_for_digest(tx: AsyncConnection, ids: Iterable[UUID], now: dateti
     await tx.execute(_OVERFLOW, {"ids": list(ids), "now": now})
 
 
-async def due(tx: AsyncConnection, now: datetime, hour: int, limit: int) -> list[Row[Any]]:
-    """(citizen_id, day, hour) of citizens whose hour has struck and who have something that waited for it."""
-    return list(await tx.execute(_DUE, {"now": now, "hour": hour, "limit": limit}))
+async def due(connection: AsyncConnection, now: datetime, hour: int, after: str, limit: int) -> list[Row[Any]]:
+    """(citizen_id, day, hour) of citizens after this one whose hour has struck and who have something that waited for it."""
+    return list(await connection.execute(_DUE, {"now": now, "hour": hour, "after": after, "limit": limit}))
 
 
-async def any_waiting(connection: AsyncConnection) -> bool:
-    """Whether anything at all was left for a digest that is not made yet."""
-    return bool((await connection.execute(_ANY_WAITING)).scalar_one())
-
-
-async def take(
-    tx: AsyncConnection, citizen_id: str, id_: UUID, day: date, hour: datetime, now: datetime
-) -> list[Row[Any]]:
-    """What goes into this digest. The row of the day is the promise that there is no second."""
-    await tx.execute(_MADE, {"citizen": citizen_id, "day": day, "id": id_, "now": now})
-    return list(await tx.execute(_TAKE, {"citizen": citizen_id, "id": id_, "hour": hour, "now": now}))
+async def take(tx: AsyncConnection, due: Sequence[Row[Any]], ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
+    """What goes into these digests. A digest's row of citizen and day is the promise that there is no second."""
+    asked = {"citizens": [row.citizen_id for row in due], "days": [row.day for row in due]}
+    return list(await tx.execute(_TAKE, {**asked, "hours": [row.hour for row in due], "ids": list(ids), "now": now}))
 
 
 async def forget(tx: AsyncConnection, now: datetime) -> None:

@@ -305,8 +305,8 @@ async def open_delivery(
         given = (settings, database, desk.parts.hours)
         pusher = Pusher(settings, desk.parts.vapid, outside, clock)
         desk.couriers = {
-            "push": Courier(*given, "push", pusher, lambda: desk.open, clock),
-            "mail": Courier(*given, "mail", mailer, lambda: desk.open, clock),
+            "push": Courier(*given, "push", [pusher] * 50, lambda: desk.open, clock),
+            "mail": Courier(*given, "mail", [mailer], lambda: desk.open, clock),
         }
         yield desk
     await mailer.close()

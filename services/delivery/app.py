@@ -38,6 +38,7 @@ log = structlog.get_logger()
 ABOUT = "전달: 알림을 휴대전화와 메일함까지. 다른 서비스는 이 서비스를 모릅니다"
 ROUTERS = (subscriptions,)
 GROUP = "delivery"
+AT_ONCE = 2_000  # events taken in together: a digest to everybody is many at once
 TOPICS = (ALERTS.name, DIGESTS.name, POSTINGS.name, WATCHES.name)
 
 
@@ -62,8 +63,9 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     database = Database(settings.database_url("delivery"), pool_size=8)
     hours = Hours(settings.delivery_digest_hour, timedelta(seconds=settings.delivery_digest_settles_s))
     consumer = Consumer(
-        settings, database, group=GROUP, topics=TOPICS, handlers=handlers(hours), clock=clock, gather_s=0.3
-    )
+        settings, database, group=GROUP, topics=TOPICS, handlers=handlers(hours), clock=clock, max_records=AT_ONCE,
+        gather_s=0.3,
+    )  # fmt: skip
     parts = DeliveryParts(database, clock, settings, Vapid(settings.vapid_secret, settings.vapid_contact), hours)
 
     async def events_flow() -> str | None:
@@ -108,10 +110,16 @@ async def _at_work(parts: DeliveryParts, consumer: Consumer) -> AsyncIterator[ru
 
 
 def _couriers(parts: DeliveryParts, pusher: Pusher, mailers: Sequence[Mailer], consumer: Consumer) -> list[Courier]:
+    """Two share the connections to the relay: while one takes what is due, the other sends."""
     is_open, settings = UpToDate(consumer), parts.settings
     given = (settings, parts.database, parts.hours)
-    pushing = [Courier(*given, "push", pusher, is_open, parts.clock) for _ in range(settings.push_couriers)]
-    return pushing + [Courier(*given, "mail", mailer, is_open, parts.clock) for mailer in mailers]
+    phones, boxes = asyncio.Lock(), asyncio.Lock()
+    pushers = [pusher] * settings.push_at_once
+    pushing = [
+        Courier(*given, "push", pushers, is_open, parts.clock, taking=phones) for _ in range(settings.push_couriers)
+    ]
+    halves = [half for half in (mailers[::2], mailers[1::2]) if half]
+    return pushing + [Courier(*given, "mail", half, is_open, parts.clock, taking=boxes) for half in halves]
 
 
 def _send_off(tasks: runtime.Background, couriers: Sequence[Courier], stopping: asyncio.Event) -> None:

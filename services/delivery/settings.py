@@ -27,6 +27,7 @@ class Settings(UnsubscribeSettings):
     push_endpoints_per_citizen: int = Field(10, ge=1, description="devices that one citizen may register for web push")
     push_ttl_s: int = Field(86_400, ge=0, description="how long a push service keeps a message for a phone that is off")
     push_couriers: int = Field(4, ge=1, le=32, description="how many groups of push messages are on their way at once")
+    push_at_once: int = Field(50, ge=1, le=1_000, description="push messages of one such group on their way at once")
     smtp_host: str = Field("", description="the mail relay; without one nobody can register an e-mail address")
     smtp_port: int = Field(587, ge=1, le=65_535, description="the mail relay's port")
     smtp_tls: Literal["none", "starttls", "tls"] = Field("starttls", description="how the mail relay is spoken to")
@@ -35,13 +36,13 @@ class Settings(UnsubscribeSettings):
     mail_from: str = Field(
         "no-reply@gwangsan.example", pattern=r"^[^@\s<>]+@[\w.-]+$", description="the address that mail comes from"
     )
-    mail_couriers: int = Field(2, ge=1, le=16, description="how many connections to the mail relay at once")
+    mail_couriers: int = Field(8, ge=1, le=64, description="how many connections to the mail relay at once")
     mail_confirm_hours: float = Field(24.0, gt=0, description="how long the link that confirms an address works")
     mail_confirmations_per_hour: int = Field(
         3, ge=1, description="confirmations sent per hour at the wish of one citizen, and to one address"
     )
     delivery_tick_s: float = Field(0.5, gt=0, description="how often a courier looks for what is due")
-    delivery_at_once: int = Field(50, ge=1, le=1_000, description="addressees that a courier takes at once")
+    delivery_at_once: int = Field(200, ge=1, le=1_000, description="addressees that a courier takes at once")
     delivery_lease_s: float = Field(
         60.0, ge=5, description="after so long what a dead courier had taken is sent by another"
     )

@@ -129,7 +129,7 @@ class Consumer:
                     async with self._busy:
                         await self._all_of(clients, batches)
                 self.progress.seen(clients.consumer)
-                if batches and self._gather_s:
+                if self._gather_s and 0 < sum(map(len, batches.values())) < self._max_records:
                     await self._pause(self._gather_s)
         except Interrupted:
             return

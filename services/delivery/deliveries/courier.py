@@ -1,14 +1,16 @@
 """Couriers: take what is due, look again whether it may still be sent, send it, note how it went.
 
 What is taken is committed before it is sent, and how it went is committed after the peer has said so. Killed between the
-two, the same message with the same id is sent again when the lease is over: at least once, told apart by its id.
+two, the same message with the same id is sent again when the lease is over: at least once, told apart by its id. A sender
+sends nothing before its last message is noted, so at most one message per sender can come twice of one kill.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,6 +26,7 @@ from services.delivery.subscriptions.domain import Channel
 from shared import telemetry
 from shared.clock import Clock
 from shared.database import Database
+from shared.together import Together
 
 log = structlog.get_logger()
 
@@ -32,14 +35,19 @@ HOUR_S = 3_600.0
 
 
 class Courier:
-    """One of several for a channel. `is_open` says whether what is known of postings and consents is up to date."""
+    """One of several for a channel, with senders that each send one message at a time.
+
+    `is_open` says whether what is known of postings and consents is up to date; `taking` is shared by the couriers of a channel.
+    """
 
     def __init__(
-        self, settings: Settings, database: Database, hours: Hours, channel: Channel, send: Sender,
-        is_open: Callable[[], bool], clock: Clock,
+        self, settings: Settings, database: Database, hours: Hours, channel: Channel, senders: Sequence[Sender],
+        is_open: Callable[[], bool], clock: Clock, *, taking: asyncio.Lock | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._hours, self._clock = settings, database, hours, clock
-        self._channel, self._send, self._is_open = channel, send, is_open
+        self._channel, self._senders, self._is_open = channel, senders, is_open
+        self._taking = taking or asyncio.Lock()
+        self._note_sent = Together(self._note_all_sent)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until told to stop; what is in hand is finished."""
@@ -55,14 +63,17 @@ class Courier:
     async def round(self) -> int:
         """Send what is due for some addressees; returns how many addressees those were."""
         begun = time.monotonic()
-        addressees, messages = await self.take()
-        if self._channel == "push":
-            await asyncio.gather(*(self._carry(message) for message in messages))
-            return addressees
-        for message in messages:  # one connection takes one letter at a time
-            late = time.monotonic() - begun > self._settings.delivery_lease_s / 2
-            await (self._put_back(message) if late else self._carry(message))
+        async with self._taking:  # two who take at once find the same addressees
+            addressees, messages = await self.take()
+        left = deque(messages)
+        await asyncio.gather(*(self._work_off(left, send, begun) for send in self._senders[: len(messages)]))
         return addressees
+
+    async def _work_off(self, left: deque[Message], send: Sender, begun: float) -> None:
+        while left:
+            message = left.popleft()
+            late = time.monotonic() - begun > self._settings.delivery_lease_s / 2
+            await (self._put_back(message) if late else self._carry(message, send))
 
     async def take(self) -> tuple[int, list[Message]]:
         """(addressees looked at, messages that are to be sent now), each noted as being on its way."""
@@ -82,8 +93,8 @@ class Courier:
         """The lease is too short for what is left of it: another round."""
         await self._surely_note(message, Later("lease", counts=False))
 
-    async def _carry(self, message: Message) -> None:
-        outcome = await self._send(message)
+    async def _carry(self, message: Message, send: Sender) -> None:
+        outcome = await send(message)
         await self._surely_note(message, outcome)
         telemetry.DELIVERIES.labels(self._channel, type(outcome).__name__.lower()).inc()
         if isinstance(outcome, Accepted) and not message.digest:
@@ -96,18 +107,26 @@ class Courier:
         """A database that is away for a moment must not make a message that was taken look like one that was not."""
         for wait_s in NOTE_AGAIN_S:
             try:
-                return await self._note(message, outcome)
+                await self._note(message, outcome)
+                return
             except (SQLAlchemyError, OSError) as error:
                 log.warning("note_waits", channel=self._channel, error=type(error).__name__)
                 await asyncio.sleep(wait_s)
-        return await self._note(message, outcome)
+        await self._note(message, outcome)
+
+    async def _note_all_sent(self, messages: Sequence[Message]) -> Sequence[None]:
+        """Of senders that are done at the same time, one statement."""
+        async with self._database.statement() as connection:
+            await store.sent(connection, [(message.target_id, message.id) for message in messages], self._clock())
+        return [None] * len(messages)
 
     async def _note(self, message: Message, outcome: Outcome) -> None:
+        if isinstance(outcome, Accepted):
+            await self._note_sent(message)
+            return
         now, target, batch = self._clock(), message.target_id, message.id
         async with self._database.transaction() as tx:
             match outcome:
-                case Accepted():
-                    await store.sent(tx, target, batch, now)
                 case Later(_, after_s, counts):
                     until = now + wait_after(message.attempt, self._settings.delivery_backoff_s, after_s)
                     most = self._settings.delivery_attempts

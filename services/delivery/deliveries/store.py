@@ -90,9 +90,10 @@ _APPLY = text("""
     WHERE d.alert_id = r.alert_id AND d.target_id = r.target_id
 """)
 _SENT = text("""
-    WITH told AS (UPDATE target SET last_sent_at = :now WHERE id = :target)
-    UPDATE delivery SET state = 'sent', ended_at = :now, content = NULL, because = NULL
-    WHERE target_id = :target AND batch = :batch AND state = 'sending'
+    WITH done AS (SELECT * FROM unnest(CAST(:targets AS uuid[]), CAST(:batches AS uuid[])) AS d(target_id, batch)),
+    told AS (UPDATE target t SET last_sent_at = :now FROM done WHERE t.id = done.target_id)
+    UPDATE delivery d SET state = 'sent', ended_at = :now, content = NULL, because = NULL
+    FROM done WHERE d.target_id = done.target_id AND d.batch = done.batch AND d.state = 'sending'
 """)
 _LATER = text("""
     UPDATE delivery SET state = CASE WHEN attempts >= :most THEN 'dropped' ELSE 'waiting' END,
@@ -156,8 +157,10 @@ async def apply(tx: AsyncConnection, rows: Sequence[dict[str, Any]], now: dateti
         await tx.execute(_APPLY, {"rows": json.dumps(rows, default=str), "now": now})
 
 
-async def sent(connection: AsyncConnection, target: UUID, batch: UUID, now: datetime) -> None:
-    await connection.execute(_SENT, {"target": target, "batch": batch, "now": now})
+async def sent(connection: AsyncConnection, messages: Sequence[tuple[UUID, UUID]], now: datetime) -> None:
+    """Each message is known by its addressee and its id."""
+    values = {"targets": [target for target, _ in messages], "batches": [batch for _, batch in messages]}
+    await connection.execute(_SENT, {**values, "now": now})
 
 
 async def later(

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from uuid import UUID
 
 from shapely import Point
 
 from shared.clock import SEOUL
 from shared.contracts import Posting, Watch
+from shared.contracts.posting import Circle, veiled
 from shared.geo import EARTH_M, district
 from tests.engines import Step, Told
 
@@ -97,6 +99,12 @@ class Model:
     def tick(self, now: datetime) -> list[Told]:
         return [told for name in self.people for told in self._look(name, now)]
 
+    def restarted(self, now: datetime) -> list[Told]:
+        """Another worker took over: it knows what was told and where everybody is, and not who was present (M11)."""
+        for person in self.people.values():
+            person.present.clear()
+        return self.tick(now)
+
     def _look(self, name: str, now: datetime, patience: int = 0) -> list[Told]:
         return [told for posting in self.postings.values() for told in self._meet(name, posting, now, patience)]
 
@@ -109,14 +117,15 @@ class Model:
         if not (present or _is_home(watch, posting) or _follows(watch, posting)):
             return
         known = self.told.get((name, posting.id), -1)
-        if known < posting.urgency_epoch and _free(watch, posting, now) and not _muted(watch, posting):
+        left_out = _muted(watch, posting) or veiled(posting.id, name) in posting.audience.not_for
+        if known < posting.urgency_epoch and _free(watch, posting, now) and not left_out:
             self.told[name, posting.id] = posting.urgency_epoch
             yield Told(name, posting.id, posting.urgency_epoch)
 
     def _is_present(self, person: Person, watch: Watch, posting: Posting, now: datetime, patience: int) -> bool:
         if person.at is None or not person.matches(now) or not watch.located:
             return False
-        zone, last = zone_of(person.at, watch, posting), person.present.get(posting.id)
+        zone, last = zone_of(person.at, watch, posting, now), person.present.get(posting.id)
         if zone is Zone.RIM and last is not None and person.count - last <= patience:
             zone = Zone.INSIDE
         if zone is not Zone.INSIDE:
@@ -146,7 +155,7 @@ def _wish(watch: Watch | None) -> tuple[object, ...]:
 
 
 def _offer(posting: Posting) -> tuple[object, ...]:
-    return posting.where, posting.kind, posting.audience, posting.starts_at
+    return posting.where, posting.widens, posting.kind, posting.audience, posting.starts_at
 
 
 def _open(posting: Posting, now: datetime) -> bool:
@@ -190,11 +199,19 @@ def _follows(watch: Watch, posting: Posting) -> bool:
     return posting.audience.followers and posting.audience.channel in watch.follows
 
 
-def zone_of(at: Step, watch: Watch, posting: Posting) -> Zone:
-    found = [_zone_of_circle(at, watch, c.lat, c.lon, c.radius_m) for c in posting.where.circles]
-    areas = (district().by_code[code].area for code in posting.where.dongs)
-    found += [Zone.INSIDE for area in areas if area.covers(Point(at.lon, at.lat))]
+def zone_of(at: Step, watch: Watch, posting: Posting, now: datetime) -> Zone:
+    found = [_zone_of_circle(at, watch, c.lat, c.lon, reach_m(posting, c, now)) for c in posting.where.circles]
+    found += [Zone.INSIDE for code in posting.where.dongs if _is_in(code, at.lat, at.lon)]
     return min(found, key=lambda zone: zone.value, default=Zone.BEYOND)
+
+
+def reach_m(posting: Posting, circle: Circle, now: datetime) -> float:
+    return posting.widens.radius_m(circle.radius_m, now) if posting.widens else circle.radius_m
+
+
+@lru_cache(1 << 16)
+def _is_in(code: str, lat: float, lon: float) -> bool:
+    return district().by_code[code].area.covers(Point(lon, lat))
 
 
 def _zone_of_circle(at: Step, watch: Watch, lat: float, lon: float, radius_m: float) -> Zone:

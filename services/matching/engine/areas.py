@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import shapely
 from numpy.typing import NDArray
@@ -12,25 +14,31 @@ from shared.geo import LAT_STEP, LON_BITS, LON_CELLS, LON_STEP, District
 OUTSIDE, MIXED = -1, -2
 
 
+@cache
+def _raster_of(district: District) -> tuple[NDArray[np.int64], int, int]:
+    """The raster, and the row and column of its first cell."""
+    cells = {cell for dong in district.dongs for cell in dong.cells}
+    rows, columns = [c >> LON_BITS for c in cells], [c & (LON_CELLS - 1) for c in cells]
+    row0, column0 = min(rows), min(columns)
+    raster = np.full((max(rows) - row0 + 1, max(columns) - column0 + 1), OUTSIDE, np.int64)
+    for cell in cells:
+        raster[(cell >> LON_BITS) - row0, (cell & (LON_CELLS - 1)) - column0] = _dong_of_cell(cell, district)
+    return raster, row0, column0
+
+
+def _dong_of_cell(cell: int, district: District) -> int:
+    south, west = (cell >> LON_BITS) * LAT_STEP - 90.0, (cell & (LON_CELLS - 1)) * LON_STEP - 180.0
+    square = shapely.box(west, south, west + LON_STEP, south + LAT_STEP)
+    whole = [i for i, dong in enumerate(district.dongs) if dong.area.contains_properly(square)]
+    return whole[0] if whole else MIXED
+
+
 class Areas:
     """A raster of cells over the district, each naming its 동, `OUTSIDE` or `MIXED`."""
 
     def __init__(self, district: District) -> None:
         self._shapes = [dong.area for dong in district.dongs]
-        cells = {cell for dong in district.dongs for cell in dong.cells}
-        rows, columns = [c >> LON_BITS for c in cells], [c & (LON_CELLS - 1) for c in cells]
-        self._row0, self._column0 = min(rows), min(columns)
-        shape = (max(rows) - self._row0 + 1, max(columns) - self._column0 + 1)
-        self._raster = np.full(shape, OUTSIDE, np.int64)
-        for cell in cells:
-            at = (cell >> LON_BITS) - self._row0, (cell & (LON_CELLS - 1)) - self._column0
-            self._raster[at] = self._dong_of_cell(cell)
-
-    def _dong_of_cell(self, cell: int) -> int:
-        south, west = (cell >> LON_BITS) * LAT_STEP - 90.0, (cell & (LON_CELLS - 1)) * LON_STEP - 180.0
-        square = shapely.box(west, south, west + LON_STEP, south + LAT_STEP)
-        whole = [i for i, area in enumerate(self._shapes) if area.contains_properly(square)]
-        return whole[0] if whole else MIXED
+        self._raster, self._row0, self._column0 = _raster_of(district)
 
     def of(self, lat: F64, lon: F64) -> NDArray[np.int64]:
         """Index into the district's 동 per point, -1 outside. NaN points are outside."""

@@ -7,10 +7,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from shared.hours import HoursSettings
 from shared.unsubscribe import UnsubscribeSettings
 
 
-class Settings(UnsubscribeSettings):
+class Settings(UnsubscribeSettings, HoursSettings):
     """What may be decided otherwise, and where mail goes."""
 
     vapid_secret: str = Field(
@@ -55,9 +56,6 @@ class Settings(UnsubscribeSettings):
         20, ge=0, description="instant messages per addressee and day, Asia/Seoul; the rest goes into the digest (M6)"
     )
     delivery_urgent_reserve: int = Field(5, ge=0, description="urgent messages per day before they count against those")
-    delivery_quiet_from: int = Field(21, ge=0, le=23, description="quiet hours of who named none begin (N3)")
-    delivery_quiet_to: int = Field(8, ge=0, le=23, description="and end; the same hour means none (N3)")
-    delivery_digest_hour: int = Field(18, ge=0, le=23, description="hour (Asia/Seoul) of digests for who named none")
     delivery_digest_settles_s: float = Field(
         120.0, ge=0, description="how long after its hour a digest goes out, so that what matching left over is in it"
     )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import time
-
 from pydantic import Field
 
-from shared.contracts.watch import QuietHours
+from shared.hours import HoursSettings
 from shared.unsubscribe import UnsubscribeSettings
 
 
-class Settings(UnsubscribeSettings):
+class Settings(UnsubscribeSettings, HoursSettings):
     """The product's defaults (†) are here, not in code."""
 
     max_accuracy_m: float = Field(200.0, gt=0, description="a fix less accurate than this moves nothing (M1)")
@@ -39,11 +37,6 @@ class Settings(UnsubscribeSettings):
     budget_urgent_reserve: int = Field(
         5, ge=0, description="urgent alerts told per day before they count against the budget"
     )
-    digest_hour: int = Field(18, ge=0, le=23, description="hour (Asia/Seoul) of the digest for who named none")
-    quiet_from: int = Field(
-        21, ge=0, le=23, description="quiet hours begin, Asia/Seoul: notices wait for citizens who named none (N3)"
-    )
-    quiet_to: int = Field(8, ge=0, le=23, description="and end; the same hour means none (N3)")
     reach_least: int = Field(5, ge=1, description="officers are told no count of citizens under this")
     reach_previews: int = Field(
         60, ge=1, description="how many previews of a notice's reach one officer may ask for per window (M10)"
@@ -53,7 +46,3 @@ class Settings(UnsubscribeSettings):
         30, ge=1, description="from how many places (cells of about 150 m) one person may ask `nearby` per window (M10)"
     )
     nearby_origins_s: float = Field(600.0, gt=0, description="the window in which those places are counted")
-
-    def quiet_hours(self) -> QuietHours:
-        """The product's own, for who named none."""
-        return QuietHours(starts=time(self.quiet_from), ends=time(self.quiet_to))

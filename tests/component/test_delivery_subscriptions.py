@@ -28,7 +28,7 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
             settings = settings_for(
                 Settings, kafka_url=NOBODY_LISTENS, smtp_host="127.0.0.1", smtp_port=relay.port, smtp_tls="none",
                 delivery_tick_s=3_600, push_endpoints_per_citizen=2, mail_confirmations_per_hour=2,
-                delivery_quiet_from=0, delivery_quiet_to=0,
+                quiet_from=0, quiet_to=0,
             )  # fmt: skip
             async with open_delivery(databases, issuer, settings, push, relay) as made:
                 yield made

@@ -36,7 +36,7 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
         async with push_service() as push:
             settings = settings_for(
                 Settings, push_private_endpoints=True, smtp_host="127.0.0.1", smtp_port=relay.port, smtp_tls="none",
-                delivery_lease_s=5.0, delivery_at_once=5, delivery_quiet_from=0, delivery_quiet_to=0, delivery_tick_s=0.1,
+                delivery_lease_s=5.0, delivery_at_once=5, quiet_from=0, quiet_to=0, delivery_tick_s=0.1,
                 unsubscribe_key="the-same-for-both-processes",
             )  # fmt: skip
             mute = settings.model_copy(update={"kafka_url": NOBODY_LISTENS, "delivery_tick_s": 3_600})
@@ -63,7 +63,7 @@ def watch(citizen: str, now: datetime) -> Watch:
 def environment(desk: DeliveryDesk) -> dict[str, str]:
     names = (
         "kafka_url", "postgres_url", "database_prefix", "oidc_issuer", "oidc_audience", "push_private_endpoints", "smtp_host",
-        "smtp_port", "smtp_tls", "delivery_lease_s", "delivery_at_once", "delivery_quiet_from", "delivery_quiet_to",
+        "smtp_port", "smtp_tls", "delivery_lease_s", "delivery_at_once", "quiet_from", "quiet_to",
         "delivery_tick_s", "unsubscribe_key",
     )  # fmt: skip
     made = {f"GWANGSAN_{name.upper()}": str(getattr(desk.settings, name)) for name in names}

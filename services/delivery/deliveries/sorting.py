@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -49,10 +49,8 @@ class _Known:
 
 
 def rules_of(settings: Settings) -> Rules:
-    starts, ends = settings.delivery_quiet_from, settings.delivery_quiet_to
-    quiet = QuietHours(starts=time(starts), ends=time(ends)) if starts != ends else None
     fresh = timedelta(seconds=settings.delivery_fresh_s)
-    return Rules(settings.delivery_instant_per_day, settings.delivery_urgent_reserve, fresh, quiet)
+    return Rules(settings.delivery_instant_per_day, settings.delivery_urgent_reserve, fresh, settings.quiet_hours())
 
 
 async def sort_due(

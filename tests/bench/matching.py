@@ -1,6 +1,11 @@
 """The matching engine beside its peers: the same topics, one machine, one run, in alternating order, medians of the rounds.
 
-./dev bench matching [--workload w2000 …] [--system engine …] [--rounds 5] [--fixes N] [--traces FILE] [--json OUT]
+    ./dev bench matching [--workload w2000 …] [--system engine …] [--rounds 5] [--fixes 500000] [--traces FILE]
+                         [--json OUT [--add]] [--details OUT]
+
+w500, w2000, w200k: so many postings (w200k at the density of w2000). traces: recorded movement. latency: 1,000 fixes a second.
+fanout: one posting, then 200 at once, among 100,000 citizens. scale: 1, 2 and 4 engines. Without --workload all of them, for some
+two hours. A peer that this machine lacks is skipped with a line. Kafka hooks of Tile38 get one citizen in a hundred.
 """
 
 from __future__ import annotations
@@ -10,98 +15,159 @@ import asyncio
 import json
 import statistics
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.local.home import ROOT
 from deploy.local.stack import running as stack_running
+from tests.bench import chart
 from tests.bench.arena import Arena
-from tests.bench.contestants import SYSTEMS, System, Unavailable
+from tests.bench.backends import missing
+from tests.bench.contestants import SYSTEMS, System
 from tests.bench.runs import Prepared, Result, fan_out, latency, stream
-from tests.bench.workload import Spec, Workload, generate, of_traces, truth
+from tests.bench.workload import Spec, Workload, generate, of_traces, part, truth
 
-STREAMED = ["engine", "floor", "geosearch", "geosearch-redis-py", "postgis", "tile38"]
-OPENED = ["engine", "geosearch", "postgis", "tile38-nearby"]
-RATE, BURST = 1_000, 200
-Run = Callable[[Prepared, System], Awaitable[Result]]
+STREAMED = [
+    "engine", "floor", "floor-batches", "geosearch", "geosearch-redis-py", "postgis", "tile38", "tile38-hooks",
+]  # fmt: skip
+HEARD = [name for name in STREAMED if not name.startswith("floor")]
+OPENED = ["engine", "geosearch", "geosearch-redis-py", "postgis", "tile38-nearby"]
+SCALED = ["engine", "engine-2", "engine-4"]
+TRACES = ROOT / "data" / "gwangsan_traces.csv.gz"
+RATE, BURST, COPIES = 1_000, 200, 2
+FIELDS = ("fixes_per_s", "alerts_per_s", "cpu_us_per_fix", "p99_ms", "missing", "duplicate")
+WORST = ("missing", "duplicate", "extra")
+Run = Callable[[Prepared, System], Awaitable[list[Result]]]
 
 
-def workloads(fixes: int) -> dict[str, tuple[Spec, Run, list[str]]]:
-    """By name: what is on the topics, how it is measured, and which systems by default."""
+@dataclass(frozen=True)
+class Bench:
+    """`made` gives what is on the topics, `run` measures a system on it, `names` are the systems for which that makes sense."""
+
+    made: Callable[[], Workload]
+    run: Run
+    names: Sequence[str]
+    preloaded: bool = True
+
+
+def benches(fixes: int, traces: Path) -> dict[str, Bench]:
     citizens = max(1_000, fixes // 10)
 
-    def scale(workers: int) -> Run:
-        return lambda ready, system: stream(ready, system, workers)
+    def walked(postings: int, area: int = 1) -> Callable[[], Workload]:
+        return lambda: generate(Spec(postings, citizens, fixes, area))
+
+    def paced(ready: Prepared, system: System) -> Awaitable[list[Result]]:
+        return latency(ready, system, RATE)
+
+    def opened(ready: Prepared, system: System) -> Awaitable[list[Result]]:
+        return fan_out(ready, system, BURST)
 
     return {
-        "w500": (Spec(500, citizens, fixes), stream, STREAMED),
-        "w2000": (Spec(2_000, citizens, fixes), stream, STREAMED),
-        "w200k": (Spec(200_000, citizens, fixes, area=100), stream, STREAMED),
-        "latency": (Spec(2_000, 50_000, RATE * 20), lambda ready, system: latency(ready, system, RATE), STREAMED),
-        "fan-out": (Spec(0, 100_000, 100_000, once=True), lambda ready, system: fan_out(ready, system, BURST), OPENED),
-        **{f"workers-{n}": (Spec(2_000, citizens, fixes), scale(n), ["engine"]) for n in (1, 2, 4)},
+        "w500": Bench(walked(500), stream, STREAMED),
+        "w2000": Bench(walked(2_000), stream, STREAMED),
+        "w200k": Bench(walked(200_000, 100), stream, STREAMED),
+        "traces": Bench(lambda: of_traces(traces, 2_000, COPIES), stream, STREAMED),
+        "latency": Bench(lambda: generate(Spec(2_000, 50_000, RATE * 20)), paced, HEARD, preloaded=False),
+        "fanout": Bench(lambda: generate(Spec(0, 100_000, 100_000, once=True)), opened, OPENED),
+        "scale": Bench(walked(2_000), stream, SCALED),
     }
 
 
 def main(arguments: list[str]) -> int:
     options = _parsed(arguments)
-    known = workloads(options.fixes)
-    kept: list[Result] = []
+    known = benches(options.fixes, Path(options.traces))
+    rows: list[Result] = []
     with stack_running(services=False) as stack:
-        for name in options.workload or ["w2000"]:
-            spec, run, systems = known["w2000" if name == "traces" else name]
-            work = of_traces(Path(options.traces), 2_000) if name == "traces" else generate(spec)
-            chosen = [SYSTEMS[system] for system in options.system or systems]
-            kept += asyncio.run(_measured(Arena(stack), name, work, run, chosen, options))
-    if options.json:
-        before = json.loads(Path(options.json).read_text()) if options.add and Path(options.json).exists() else []
-        Path(options.json).write_text(json.dumps(before + kept, indent=1, ensure_ascii=False) + "\n")
-    return 1 if any(line["missing"] for line in kept if line["system"] == "engine" and "missing" in line) else 0
+        for name in options.workload or known:
+            for system in (SYSTEMS[one] for one in options.system or known[name].names):
+                if why := missing(system.backend):
+                    sys.stderr.write(f"{name}: {system.name} is skipped: {why}\n")
+            rows += asyncio.run(_measured(Arena(stack), name, known[name], options))
+            _keep(rows, options)
+    sys.stdout.write(chart.table(rows))
+    return 1 if any(row["missing"] or row["duplicate"] for row in rows if row["system"].startswith("engine")) else 0
 
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./dev bench matching", description=__doc__)
-    parser.add_argument("--workload", action="append", choices=[*workloads(1), "traces"])
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="./dev bench matching", description=__doc__, formatter_class=form)
+    parser.add_argument("--workload", action="append", choices=list(benches(1, TRACES)))
     parser.add_argument("--system", action="append", choices=list(SYSTEMS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--fixes", type=int, default=500_000)
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds after which a run is cut off")
-    parser.add_argument("--traces", metavar="FILE", help="recorded movement, as data/gwangsan_traces.csv.gz")
-    parser.add_argument("--json", metavar="OUT")
-    parser.add_argument("--add", action="store_true", help="to what OUT holds already")
+    parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a run is cut off")
+    parser.add_argument("--traces", metavar="FILE", default=str(TRACES), help="columns citizen, second, lat, lon")
+    parser.add_argument("--json", metavar="OUT", help="a list of one object per system and workload")
+    parser.add_argument("--add", action="store_true", help="to what OUT holds of other systems and workloads")
+    parser.add_argument("--details", metavar="OUT", help="every round, with CPU seconds and memory of each process")
     options = parser.parse_args(arguments)
-    if options.traces:
-        options.workload = [*(options.workload or []), *([] if "traces" in (options.workload or []) else ["traces"])]
+    if options.traces != str(TRACES) and options.workload is None:
+        options.workload = ["traces"]
+    options.kept = json.loads(Path(options.json).read_text()) if options.add and Path(options.json).exists() else []
+    options.rounds_kept = []
     return options
 
 
-async def _measured(
-    arena: Arena, name: str, work: Workload, run: Run, systems: list[System], options: argparse.Namespace
+async def _measured(arena: Arena, name: str, bench: Bench, options: argparse.Namespace) -> list[Result]:
+    """Those that take the whole workload together, then those that take a part of it."""
+    here = [system for one in options.system or bench.names if not missing((system := SYSTEMS[one]).backend)]
+    rows: list[Result] = []
+    for share in sorted({_share(bench, system) for system in here}, reverse=True):
+        work = part(bench.made(), share)
+        await arena.fill(work, fixes=bench.preloaded)
+        ready = Prepared(arena, work, truth(work), options.limit)
+        if bench.run is stream:
+            await stream(ready, SYSTEMS["floor"])  # not counted: a broker that has just begun compiles itself first
+        rows += await _rounds(ready, name, bench, [s for s in here if _share(bench, s) == share], options)
+    return rows
+
+
+def _share(bench: Bench, system: System) -> float:
+    return system.share if bench.run is stream else 1.0
+
+
+async def _rounds(
+    ready: Prepared, name: str, bench: Bench, systems: list[System], options: argparse.Namespace
 ) -> list[Result]:
     """Every system in every round, the order turned round each time."""
-    await arena.fill(work, fixes=name != "latency")
-    ready = Prepared(arena, work, truth(work), options.limit)
-    rounds: dict[str, list[Result]] = {system.name: [] for system in systems}
-    if name not in {"latency", "fan-out"}:
-        await stream(ready, SYSTEMS["floor"])  # not counted: a broker that has just begun compiles itself first
+    found: dict[System, list[list[Result]]] = {system: [] for system in systems}
     for nth in range(options.rounds):
         for system in systems if nth % 2 == 0 else systems[::-1]:
-            try:
-                result = await run(ready, system)
-            except Unavailable as why:
-                sys.stderr.write(f"{system.name} is skipped: {why}\n")
-                continue
-            rounds[system.name].append(result)
-            sys.stderr.write(f"{name} {nth + 1}/{options.rounds} {system.name}: {json.dumps(result)}\n")
+            results = await bench.run(ready, system)
+            found[system].append(results)
+            options.rounds_kept += [{"workload": name, "system": system.name, "round": nth + 1, **r} for r in results]
+            sys.stderr.write(f"{name} {nth + 1}/{options.rounds} {system.name}: {json.dumps(results)}\n")
+    return [
+        row(name, system, ready.work, options.rounds, list(of_one))
+        for system, rounds in found.items()
+        for of_one in zip(*rounds, strict=True)
+    ]
+
+
+def row(name: str, system: System, work: Workload, rounds: int, found: list[Result]) -> Result:
+    """As it is kept: medians over the rounds, worst of what should be none, null for what is not measured."""
     spec = {key: vars(work.spec)[key] for key in ("postings", "citizens", "fixes", "area")}
-    params = {**spec, "rounds": options.rounds}
-    return [{"system": s, "workload": name, "params": params, **_median(found)} for s, found in rounds.items() if found]
+    params = {**spec, "rounds": rounds, "workers": system.workers}
+    params |= {key: _middle([one["params"][key] for one in found]) for key in found[0].get("params", {})}
+    if any("cut_off" in one for one in found):
+        params["cut_off"] = True
+    figures = {}
+    for field in FIELDS:
+        values = [one[field] for one in found if field in one]
+        figures[field] = None if not values else max(values) if field in WORST else _middle(values)
+    return {"system": system.name, "workload": name, "params": params, **figures}
 
 
-def _median(found: list[Any]) -> Any:
-    """Of each figure by itself; worst of what should be none."""
-    if isinstance(found[0], dict):
-        names = [name for name in found[0] if all(name in one for one in found)]
-        worst = {"missing", "extra", "duplicate"}
-        return {n: max(o[n] for o in found) if n in worst else _median([o[n] for o in found]) for n in names}
-    return found[0] if isinstance(found[0], bool) else round(statistics.median(found), 2)
+def _middle(values: list[Any]) -> Any:
+    return round(statistics.median(values), 2)
+
+
+def _keep(rows: list[Result], options: argparse.Namespace) -> None:
+    """After each workload, so that a run that is stopped has kept what it measured."""
+    fresh = {(one["system"], one["workload"]) for one in rows}
+    kept = [one for one in options.kept if (one["system"], one["workload"]) not in fresh]
+    for out, held in ((options.json, kept + rows), (options.details, options.rounds_kept)):
+        if out:
+            Path(out).write_text("[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in held) + "\n]\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ M_PER_DEGREE = np.pi / 180 * EARTH_M
 SOUTH, NORTH, WEST, EAST = 35.08, 35.26, 126.64, 126.92
 CLUSTERS = 12
 FIX_EVERY_MS = 15_000
+MAX_SPEED_M_S = 70.0  # the gate of the engine
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -140,15 +141,46 @@ def firsts(work: Workload) -> dict[int, int]:
     return found
 
 
-def of_traces(file: Path, postings: int) -> Workload:
-    """Recorded movement (columns citizen, second, lat, lon) among postings at places that the traces pass."""
+def part(work: Workload, share: float) -> Workload:
+    """The fixes of the first of the citizens: as many alerts a fix as in the whole."""
+    if share >= 1.0:
+        return work
+    citizens = max(1, round(work.spec.citizens * share))
+    kept = work.citizen < citizens
+    spec = replace(work.spec, citizens=citizens, fixes=int(kept.sum()))
+    return Workload(spec, work.posting, work.citizen[kept], work.place[kept], work.observed_ms[kept])
+
+
+def of_traces(file: Path, postings: int, copies: int = 1) -> Workload:
+    """Recorded movement (columns citizen, second, lat, lon) among postings at places that it passes, each mover as so many citizens.
+
+    Jumps beyond MAX_SPEED_M_S are errors of the recording. The engine refuses them and peers do not (M1): nobody is given them.
+    """
     with gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8") as lines:
         rows = sorted(
             (int(row["second"]), row["citizen"], float(row["lat"]), float(row["lon"])) for row in csv.DictReader(lines)
         )
     names = {name: nth for nth, name in enumerate(sorted({row[1] for row in rows}))}
+    second, citizen = np.array([row[0] for row in rows], np.int64), np.array([names[row[1]] for row in rows], np.int64)
     place = np.array([row[2:] for row in rows])
-    spec = Spec(postings, len(names), len(rows))
-    posting = place[np.random.default_rng(spec.seed).choice(len(place), postings, replace=False)]
-    citizen = np.array([names[row[1]] for row in rows], np.int64)
-    return Workload(spec, posting, citizen, place, np.array([row[0] * 1000 for row in rows], np.int64))
+    kept = np.array(_plausible(second.tolist(), citizen.tolist(), place))
+    second, citizen, place = second[kept], citizen[kept], place[kept]
+    spec = Spec(postings, len(names) * copies, len(kept) * copies)
+    posting = place[np.random.default_rng(spec.seed).choice(len(place), postings)]
+    everyone = (citizen[:, None] * copies + np.arange(copies)).ravel()
+    return Workload(spec, posting, everyone, np.repeat(place, copies, axis=0), np.repeat(second * 1000, copies))
+
+
+def _plausible(second: list[int], citizen: list[int], place: Floats) -> list[int]:
+    """The fixes that each mover can have reached from the last one that was kept, and that are later than it."""
+    last: dict[int, int] = {}
+    kept: list[int] = []
+    for nth, who in enumerate(citizen):
+        before = last.get(who)
+        if before is not None:
+            passed_s = second[nth] - second[before]
+            if passed_s <= 0 or float(distance_m(place[before], place[nth])) > MAX_SPEED_M_S * passed_s:
+                continue
+        last[who] = nth
+        kept.append(nth)
+    return kept

@@ -27,6 +27,8 @@ FAULTS = (KafkaError, OSError, TimeoutError, *store.FAULTS)
 class EngineWorker:
     """Runs until stopped. A fault of Kafka or Redis starts it over from what they keep; nothing is lost by it."""
 
+    session = Session
+
     def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
         self._settings, self._clock = settings, clock
         self._stopping = asyncio.Event()
@@ -47,7 +49,7 @@ class EngineWorker:
     async def run(self) -> None:
         while not self._stopping.is_set():
             try:
-                await Session(self._settings, self._clock, self._district, self.progress, self._stopping).run()
+                await self.session(self._settings, self._clock, self._district, self.progress, self._stopping).run()
             except Halted as halted:
                 self.progress.halt(str(halted))
                 log.error("engine_halted", reason=str(halted))

@@ -23,8 +23,7 @@ from shared.contracts.posting import POSTINGS
 from shared.messaging import kafka
 from shared.messaging.partitions import partition_of
 
-COMMIT_EVERY_S = 0.2
-BATCH = 4_000
+BATCH = 4_000  # as the engine takes them
 
 
 class Place(msgspec.Struct, gc=False):
@@ -88,6 +87,8 @@ class Peer(ABC):
 
 
 class Shell:
+    """Unlike the engine it commits no offsets and writes no headers."""
+
     def __init__(self, peer: Peer) -> None:
         self._peer, self._config = peer, peer.config
         url = self._config["kafka_url"]
@@ -127,14 +128,19 @@ class Shell:
     async def _take_places(self) -> None:
         taken, wanted = 0, self._config["fixes"]
         while True:
-            batch = await self._fixes.getmany(timeout_ms=20)
-            bodies = [record.value for records in batch.values() for record in records]
-            if bodies:
-                async with self._one_at_a_time:
-                    await self.send(await self._peer.places(_places(b"[" + b",".join(bodies) + b"]")))
-            if taken < wanted <= taken + len(bodies):
+            some = await self._take_some()
+            if taken < wanted <= taken + some:
                 _say("done")
-            taken += len(bodies)
+            taken += some
+
+    async def _take_some(self) -> int:
+        """What has come; how many fixes that were."""
+        batch = await self._fixes.getmany(timeout_ms=20)
+        bodies = [record.value for records in batch.values() for record in records]
+        if bodies:
+            async with self._one_at_a_time:
+                await self.send(await self._peer.places(_places(b"[" + b",".join(bodies) + b"]")))
+        return len(bodies)
 
     async def send(self, pairs: Sequence[Pair]) -> None:
         by_partition: dict[int, list[tuple[bytes, bytes]]] = {}
@@ -173,10 +179,15 @@ async def _line(word: str) -> None:
         raise SystemExit(0)
 
 
-def main(peer: type[Peer]) -> None:
-    made = peer(json.loads(sys.argv[1]))
+def config() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(sys.argv[1])
+    return told
+
+
+def main(peer: type[Peer], shell: type[Shell] = Shell) -> None:
+    made = peer(config())
 
     async def serve() -> None:
-        await Shell(made).run()
+        await shell(made).run()
 
     uvloop.run(serve())

@@ -21,18 +21,24 @@ from services.delivery.deliveries.domain import (
     ToDigest,
     Told,
     Wait,
+    apart,
     judge,
     made_by_location,
     newest_of_each,
     wait_after,
 )
+from services.delivery.deliveries.sorting import rules_of
 from services.delivery.mail.domain import as_bytes, digest_letter
 from services.delivery.push.domain import meaning
 from services.delivery.push.vapid import Vapid
+from services.delivery.settings import Settings
 from services.delivery.subscriptions.domain import Mode, check_keys, checked_mail, next_digest
+from services.matching.settings import Settings as Matching
 from shared.clock import SEOUL
 from shared.contracts.watch import QuietHours
+from shared.hours import HoursSettings
 from shared.rules import Refused
+from shared.settings import PlatformSettings
 
 NOW = datetime(2027, 3, 2, 12, tzinfo=SEOUL)
 QUIET = QuietHours(starts=time(21), ends=time(8))
@@ -206,6 +212,25 @@ def test_waits_double_up_to_an_hour_and_heed_the_peer() -> None:
     waits = [wait_after(n, 15, None).total_seconds() for n in (1, 2, 3, 9, 1_000)]
     assert waits == [15, 30, 60, 3_600, 3_600]
     assert wait_after(1, 15, 120.0) == timedelta(seconds=120)
+    assert wait_after(1, 15, 1e12) == timedelta(hours=1)
+
+
+def test_what_failed_together_is_not_tried_again_together() -> None:
+    ids = [uuid4() for _ in range(2_000)]
+    waits = [wait_after(2, 15, None, apart(id_, 2)).total_seconds() for id_ in ids]
+    in_each_third = [sum(30 + 5 * n <= wait <= 35 + 5 * n for wait in waits) for n in range(3)]
+    assert 30 <= min(waits) <= max(waits) <= 45
+    assert all(500 < count < 850 for count in in_each_third), in_each_third
+    assert apart(ids[0], 2) == apart(ids[0], 2) != apart(ids[0], 3)
+
+
+def test_both_services_have_the_same_hours() -> None:
+    own = {
+        name for name in {**Matching.model_fields, **Settings.model_fields} if "quiet" in name or "digest_hour" in name
+    }
+    assert own == set(HoursSettings.model_fields) - set(PlatformSettings.model_fields)
+    told = {"quiet_from": 22, "quiet_to": 6, "digest_hour": 7}
+    assert Matching(**told).quiet_hours() == Settings(**told).quiet_hours() == rules_of(Settings(**told)).quiet
 
 
 @pytest.mark.parametrize("address", ["a@b.kr", "first.last+tag@sub.example.co.kr", "o'neil@example.com"])

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.delivery.deliveries import store
-from services.delivery.deliveries.domain import wait_after
+from services.delivery.deliveries.domain import apart, wait_after
 from services.delivery.deliveries.handlers import Hours
 from services.delivery.deliveries.messages import Accepted, Gone, Later, Message, Outcome, Refused, Sender
 from services.delivery.deliveries.sorting import sort_due
@@ -128,7 +128,8 @@ class Courier:
         async with self._database.transaction() as tx:
             match outcome:
                 case Later(_, after_s, counts):
-                    until = now + wait_after(message.attempt, self._settings.delivery_backoff_s, after_s)
+                    first_s = self._settings.delivery_backoff_s
+                    until = now + wait_after(message.attempt, first_s, after_s, apart(batch, message.attempt))
                     most = self._settings.delivery_attempts
                     await store.later(tx, target, batch, now, until, most=most, counts=counts)
                 case Refused():

@@ -215,10 +215,17 @@ def newest_of_each(rows: Sequence[Pending]) -> list[Pending]:
     return sorted(newest.values(), key=lambda row: (not row.urgent, row.wanted_at, str(row.alert_id)))
 
 
-def wait_after(attempt: int, first_s: float, asked_s: float | None) -> timedelta:
-    """How long until the next try: doubling, at most an hour; at least what the peer asked for, within that."""
-    waits_s = max(first_s * 2 ** min(attempt - 1, 20), asked_s or 0)
-    return min(timedelta(seconds=min(waits_s, 1e6)), LONGEST_WAIT)
+def wait_after(attempt: int, first_s: float, asked_s: float | None, apart: float = 0.0) -> timedelta:
+    """How long until the next try: doubling up to an hour, and up to half of that longer, by `apart` (0 to 1), so that what
+    failed together does not come back together; at least what the peer asked for, within an hour.
+    """
+    doubled_s = min(first_s * 2 ** min(attempt - 1, 20), LONGEST_WAIT.total_seconds()) * (1 + apart / 2)
+    return timedelta(seconds=max(doubled_s, min(asked_s or 0.0, LONGEST_WAIT.total_seconds())))
+
+
+def apart(message_id: UUID, attempt: int) -> float:
+    """From 0 to 1, another for each message and try, the same whoever computes it."""
+    return UUID(int=message_id.int ^ attempt).int * 2_654_435_761 % 1_009 / 1_008
 
 
 def day_began(now: datetime) -> datetime:

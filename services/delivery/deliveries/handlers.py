@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import Row
 from services.delivery.deliveries import store
 from services.delivery.deliveries.domain import made_by_location
 from services.delivery.subscriptions.domain import Mode, next_digest
+from shared.clock import SEOUL
 from shared.contracts import Alert, Digest, Posting, Watch
 from shared.contracts.digest import DigestItem
 from shared.messaging.consumer import Handlers, Unit
@@ -38,6 +39,11 @@ class Hours:
     def next(self, target: Row[Any], mode: Mode, now: datetime) -> datetime:
         hour = self.hour if target.hour is None else target.hour
         return next_digest(mode, hour, target.weekday, now, self.settles)
+
+    def struck(self, digest: Digest, target: Row[Any]) -> datetime:
+        """The hour that matching made it for: one that comes late here belongs to the same mail, and is not a day late."""
+        hour = self.hour if target.digest_hour is None else target.digest_hour
+        return datetime.combine(digest.day, time(hour), SEOUL)
 
 
 async def on_alerts(alerts: Sequence[Alert], unit: Unit, hours: Hours) -> None:
@@ -66,7 +72,7 @@ async def on_digests(digests: Sequence[Digest], unit: Unit, hours: Hours) -> Non
             mode: Mode = getattr(target, target.channel)
             if mode == "off" or digest.made_at < target.active_since:
                 continue
-            due_at = unit.now if mode == "instant" else hours.next(target, mode, unit.now)
+            due_at = unit.now if mode == "instant" else hours.next(target, mode, hours.struck(digest, target))
             rows += [_row_of_item(item, digest, target, due_at) for item in digest.items]
     await store.add(unit.tx, rows)
 

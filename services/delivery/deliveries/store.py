@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 _TARGETS = text("""
     SELECT t.id, t.citizen_id, t.channel, t.active_since, coalesce(p.push, 'instant') AS push, coalesce(p.mail, 'daily') AS mail,
-        coalesce(p.hour, c.digest_hour) AS hour, coalesce(p.weekday, 0) AS weekday, c.watch_version
+        coalesce(p.hour, c.digest_hour) AS hour, coalesce(p.weekday, 0) AS weekday, c.watch_version, c.digest_hour
     FROM target t LEFT JOIN preference p ON p.citizen_id = t.citizen_id LEFT JOIN citizen c ON c.citizen_id = t.citizen_id
     WHERE t.citizen_id = ANY(CAST(:citizens AS text[])) AND t.state = 'active'
 """)

@@ -27,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where Kafka, PostgreSQL and Redis run, unless GWANGSAN_KAFKA_URL, _POSTGRES_URL and _REDIS_URL name them",
     )
     parser.addoption(
+        "--redis",
+        choices=("single", "cluster"),
+        default="single",
+        help="one embedded Redis, or a Redis Cluster of three masters in its place",
+    )
+    parser.addoption(
         "--outage-s", type=float, default=6.0, help="how long Kafka is down in the outage test (30 to be thorough)"
     )
 
@@ -34,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest_asyncio.fixture(scope="session")
 async def stack(request: pytest.FixtureRequest) -> AsyncIterator[Addresses]:
     """`kafka_url`, `postgres_url`, `redis_url` of one stack for the whole run; the topics exist as declared."""
-    with open_stack(request.config.getoption("--stack")) as addresses:
+    with open_stack(request.config.getoption("--stack"), request.config.getoption("--redis")) as addresses:
         assert await topics.ensure(addresses.kafka_url) == []
         yield addresses
 

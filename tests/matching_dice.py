@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.contracts import Posting, Watch
-from shared.contracts.posting import veiled
+from shared.contracts.posting import Circle, veiled
 from shared.geo import EARTH_M, district
 from tests.engines import PLACE
 from tests.matching_model import reach_m
@@ -109,19 +109,22 @@ class Dice(random.Random):
         spans = [(begins, ends), (ends + timedelta(minutes=2), ends + timedelta(hours=9))]
         return [{"starts_at": a, "ends_at": b} for a, b in spans[: self.choice((1, 2))]]
 
-    def stand(self, offers: Sequence[Posting], watch: Watch | None, before: Point, now: datetime) -> Point:
-        """Somewhere that matters: about the rims of what is open to this citizen, or some steps from where they were."""
+    def somewhere(self, offers: Sequence[Posting], watch: Watch | None, before: Point, now: datetime) -> Point:
+        """About the rims of something that is open, or some steps from before, or in another 동."""
         circles = [(offer, circle) for offer in offers for circle in offer.where.circles]
         if not circles or self.chance(0.15):
             return self.around(before, self.uniform(5, 80))
         if self.chance(0.05):
             inside = AWAY.area.representative_point()
             return inside.y, inside.x
-        offer, circle = self.choice(circles)
+        return self.about(*self.choice(circles), watch, now)
+
+    def about(self, offer: Posting, circle: Circle, watch: Watch | None, now: datetime) -> Point:
+        """Inside of a circle, in its exit rim or beyond, mostly by a metre; or far away, in another cell."""
         radius_m = min(reach_m(offer, circle, now), (watch and watch.radius_m) or math.inf)
         rim_m = max(1.1 * radius_m, radius_m + 20)
         metres = self.choice((
             0.3 * radius_m, radius_m - 1, radius_m - 4, radius_m + 1, (radius_m + rim_m) / 2, (radius_m + rim_m) / 2,
-            rim_m - 1, rim_m + 1, rim_m + 30, 1.5 * rim_m,
+            rim_m - 1, rim_m + 1, rim_m + 30, 1.5 * rim_m, rim_m + 2_000,
         ))  # fmt: skip
         return self.around((circle.lat, circle.lon), metres + self.uniform(-0.4, 0.4))

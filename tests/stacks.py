@@ -26,6 +26,7 @@ from deploy.local.processes import created_at
 from deploy.local.redis import Redis
 from deploy.local.report import Quiet
 from deploy.local.sweeper import sweeping
+from tests.redis_cluster import Cluster
 
 KAFKA_IMAGE, POSTGRES_IMAGE, REDIS_IMAGE = "apache/kafka:4.1.0", "postgres:17", "redis:8"
 GIVEN = ("GWANGSAN_KAFKA_URL", "GWANGSAN_POSTGRES_URL", "GWANGSAN_REDIS_URL")
@@ -41,7 +42,7 @@ class Addresses:
 
 
 @contextmanager
-def open_stack(kind: str) -> Iterator[Addresses]:
+def open_stack(kind: str, redis: str = "single") -> Iterator[Addresses]:
     """What the environment names, if it names all three; else the kind that was asked for."""
     if all(os.environ.get(name) for name in GIVEN):
         yield Addresses(*(os.environ[name] for name in GIVEN))
@@ -49,13 +50,14 @@ def open_stack(kind: str) -> Iterator[Addresses]:
         with _containers() as addresses:
             yield addresses
     else:
-        with embedded() as (addresses, _):
+        with embedded(cluster=redis == "cluster") as (addresses, _):
             yield addresses
 
 
 @contextmanager
-def embedded(*names: str) -> Iterator[tuple[Addresses, Fleet]]:
-    """The embedded kafka, postgres and redis (or those named) alone, on free ports, in a folder that is deleted.
+def embedded(*names: str, cluster: bool = False) -> Iterator[tuple[Addresses, Fleet]]:
+    """The embedded kafka, postgres and redis (or those named) alone, on free ports, in a folder that is deleted. Redis may
+    be a cluster: redis-1, redis-2, redis-3.
 
     The fleet kills and starts each by name. Not `deploy.local.stack.running`: no service's migration should be able to
     break the tests of another.
@@ -66,13 +68,16 @@ def embedded(*names: str) -> Iterator[tuple[Addresses, Fleet]]:
     for _ in range(4):
         taken.append(ports.pick(None, taken))
     kafka, postgres = Kafka(place, taken[0], taken[1], Quiet()), Postgres(place, taken[2], Quiet())
-    redis = Redis(place, taken[3])
-    steps = [part.process() for part in (kafka, postgres, redis)]
+    redis = Cluster(place, taken) if cluster else Redis(place, taken[3])
+    servers = redis.processes() if isinstance(redis, Cluster) else [redis.process()]
+    steps = [kafka.process(), postgres.process(), *servers]
     fleet = Fleet(place, [s for s in steps if not names or s.name in names], Quiet(), lambda: _record(place, fleet))
     try:
         with sweeping(place):
             try:
                 fleet.start_all()
+                if isinstance(redis, Cluster):
+                    redis.join()
                 yield Addresses(kafka.url, postgres.url, redis.url), fleet
             finally:
                 fleet.stop_all()

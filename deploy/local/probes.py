@@ -48,7 +48,8 @@ def postgres_ready(url: str) -> Probe:
 
 def redis_ready(url: str) -> Probe:
     """PONG, or a demand for the password: either way it is up and has loaded its data."""
-    parts = urlsplit(url)
+    named = urlsplit(url).netloc.rpartition("@")[2].split(",")
+    parts = urlsplit(f"//{named[0]}")  # of a cluster the first
     address = (parts.hostname or "127.0.0.1", parts.port or 6379)
     return _speaks(address, b"PING\r\n", lambda answer: answer.startswith((b"+PONG", b"-NOAUTH", b"-NOPERM")))
 

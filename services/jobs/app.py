@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from services.jobs.claims.api import router as claims
 from services.jobs.claims.rush import Rush, glancing
@@ -28,6 +27,7 @@ from shared.clock import Clock, utc_now
 from shared.contracts.alert import ALERTS
 from shared.messaging.consumer import Consumer
 from shared.publishing import build_publisher
+from shared.redis import connect
 from shared.web import serve
 
 ROUTERS = (postings, claims, work, trust, reports, counts, rules, drafts, shifts, imports)
@@ -38,7 +38,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     if settings.environment == "production" and "jobs_secret" not in settings.model_fields_set:
         raise ValueError("GWANGSAN_JOBS_SECRET must be set in production")
     app = build_publisher("jobs", settings, ROUTERS, description="일자리: 광산시민수당과 틈새 연결", clock=clock)
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+    redis = connect(settings.redis_url, timeout_s=2)
     database = app.state.parts.database
     parts = JobsParts(database, clock, settings, redis, glancing(database, clock), Rush())
     app.state.parts, base = parts, app.router.lifespan_context

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from services.matching.alerts.api import router as inbox
 from services.matching.alerts.api import why_router as why
 from services.matching.consent.api import router as consent
-from services.matching.index import store
 from services.matching.index.api import router as nearby
 from services.matching.parts import Parts
 from services.matching.positions.api import router as positions
@@ -29,6 +29,7 @@ from shared.database import Database
 from shared.geo import district
 from shared.messaging import kafka
 from shared.messaging.relay import Relay
+from shared.redis import answers, connect
 from shared.web import Check, create_app, serve
 
 ABOUT = "알림: 걸어서 10분 안에 열린 것을 한 번만, 이유와 함께"
@@ -40,11 +41,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     settings.check_key()
     database = Database(settings.database_url("matching"))
     relay = Relay(database.url, settings.kafka_url, service="matching", poll_s=settings.outbox_poll_s)
-    redis, wakeups = store.connect(settings.redis_url), Wakeups(database.url)
-
-    async def redis_answers() -> str | None:
-        await redis.ping()
-        return None
+    redis, wakeups = connect(settings.redis_url), Wakeups(database.url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +59,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         await database.close()
 
     checks: dict[str, Check] = {"database": database.answers}
-    watched: dict[str, Check] = {"redis": redis_answers, "outbox": relay.flows}
+    watched: dict[str, Check] = {"redis": partial(answers, redis), "outbox": relay.flows}
     app = create_app(
         "matching",
         settings,

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
-from redis.asyncio import Redis
 
 from services.notices.boards import polling
 from services.notices.boards.api import router as boards
@@ -25,6 +24,7 @@ from services.notices.settings import Settings
 from shared import runtime
 from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
+from shared.redis import connect
 from shared.web import serve
 
 ABOUT = "소식: 기관이 주민에게 바로 알리는 채널"
@@ -37,7 +37,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         raise ValueError("GWANGSAN_BOARDS_PRIVATE_ADDRESSES is for development")
     watched = {"boards": partial(polling.none_keeps_failing, failing_after=settings.boards_failing_after)}
     app = build_publisher("notices", settings, ROUTERS, description=ABOUT, clock=clock, watched=watched)
-    redis = Redis.from_url(settings.redis_url, socket_timeout=2, socket_connect_timeout=2)
+    redis = connect(settings.redis_url, timeout_s=2)
     parts = NoticesParts(app.state.parts.database, clock, settings, redis)
     app.state.parts, base = parts, app.router.lifespan_context
     app.state.feeds = _feeds(parts)

@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from shared.auth import Principal, current_principal
 from shared.clock import Clock
+from shared.redis import FAULTS
 from shared.settings import PlatformSettings
 from shared.web.problems import Problem
 
@@ -53,7 +54,7 @@ async def _count(parts: Counting, what: str, subject: str, minute: int) -> int:
         counted: int = await parts.redis.incr(key)
         if counted == 1:
             await parts.redis.expire(key, 2 * MINUTE_S)
-    except (RedisError, OSError) as error:
+    except (RedisError, *FAULTS) as error:
         log.warning("limits_uncounted", error=type(error).__name__)
         return 0
     return counted

@@ -19,6 +19,7 @@ from shared.contracts import Fix
 from shared.contracts.location import LOCATIONS
 from shared.messaging.envelope import open_envelope
 from shared.messaging.partitions import partition_of
+from shared.redis import connect
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -119,7 +120,7 @@ async def test_withdrawing_twice_changes_nothing_and_what_was_never_given_is_not
 
 async def test_withdrawal_erases_every_kept_position(desk: MatchingDesk, citizen: str) -> None:
     await grants(desk, citizen)
-    redis, partition = index.connect(desk.settings.redis_url), partition_of(citizen, LOCATIONS.partitions)
+    redis, partition = connect(desk.settings.redis_url), partition_of(citizen, LOCATIONS.partitions)
     now_ms = int(desk.now.timestamp() * 1000)
     slots = {now_ms // index.SLOT_MS - ago for ago in range(3)}
     packed = index.StoredFix(35.19, 126.82, 5.0, now_ms, 1).pack()

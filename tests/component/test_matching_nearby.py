@@ -16,6 +16,7 @@ from services.matching.index.domain import indexed
 from services.matching.settings import Settings
 from shared.contracts import Posting
 from shared.geo import district
+from shared.redis import connect
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -36,7 +37,7 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
 
 async def indexes(desk: MatchingDesk, **changed: Any) -> Posting:
     made = posting(**{"starts_at": None, "ends_at": None, "expires_at": desk.now + timedelta(days=1), **changed})
-    redis = index.connect(desk.settings.redis_url)
+    redis = connect(desk.settings.redis_url)
     await index.put_postings(redis, [indexed(made, district())])
     await redis.aclose()
     return made

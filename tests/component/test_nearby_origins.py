@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from services.matching.index import domain, origins
-from services.matching.index import store as index
 from services.matching.index.domain import Near
 from services.matching.settings import Settings
 from shared.geo import district, haversine_m
+from shared.redis import connect
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -81,7 +81,7 @@ async def test_what_is_kept_cannot_name_a_place_and_goes_with_consent(desk: Matc
     citizen = somebody()
     await desk.consents(citizen)
     await asks(desk, citizen, 0)
-    redis = index.connect(desk.settings.redis_url)
+    redis = connect(desk.settings.redis_url)
     try:
         kept = [int(str(mark, "ascii")) for mark in await redis.zrange(origins.key_of(citizen), 0, -1)]  # type: ignore[arg-type]
         assert [mark <= origins.BITS for mark in kept] == [True]

@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 
 from services.matching.engine.session import GROUP
-from services.matching.index import store as index
 from services.matching.settings import Settings
 from shared.contracts import Alert
 from shared.contracts.location import LOCATIONS
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import DeadLetter
+from shared.redis import connect
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -152,7 +152,7 @@ async def test_an_emptied_redis_fills_by_itself_and_nobody_is_told_twice(crowd: 
         return str(offers[0].id) in await nearby()
 
     await until(found, 60)
-    redis = index.connect(crowd.desk.settings.redis_url)
+    redis = connect(crowd.desk.settings.redis_url)
     await redis.flushall()
     await until(found, 20, what="the index comes back")
     await redis.aclose()

@@ -25,6 +25,7 @@ from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
 from shared.messaging.partitions import partition_of
+from shared.redis import connect
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.desk_of_matching import MatchingDesk, open_matching
@@ -139,7 +140,7 @@ async def test_a_fix_in_flight_is_refused_and_erased_as_well(desk: MatchingDesk,
 
 
 async def kept_in_redis(desk: MatchingDesk, partition: int) -> set[str]:
-    redis = index.connect(desk.settings.redis_url)
+    redis = connect(desk.settings.redis_url)
     try:
         return set(await index.fixes_of(redis, partition, int(desk.now.timestamp() * 1000)))
     finally:

@@ -97,23 +97,28 @@ class Interleaving(RuleBasedStateMachine):
 
     # Fixes
 
-    def step(self, dice: Dice, citizen: str) -> Step:
+    def step(self, dice: Dice, citizen: str, about: UUID | None = None) -> Step:
         """A fix of now, under the consent in force, for the most part."""
         known = self.watches.get(citizen)
         epoch = (known.consent_epoch if known else 1) + dice.mostly(0, -1, 1, of=0.94)
         offers = [offer for offer in self.postings.values() if offer.status == "open"]
-        self.places[citizen] = dice.stand(offers, known, self.places[citizen], self.world.now)
+        offer = self.postings.get(about) if about and dice.chance(0.8) else None
+        if offer is not None and offer.where.circles:
+            place = dice.about(offer, dice.choice(offer.where.circles), known, self.world.now)
+        else:
+            place = dice.somewhere(offers, known, self.places[citizen], self.world.now)
+        self.places[citizen] = place
         accuracy_m = dice.mostly(5.0, 0.0, 40.0, 200.0, 200.5, of=0.9)
         return Step(citizen, *self.places[citizen], self.world.now, accuracy_m, max(1, epoch))
 
     @rule(dice=seeds)
     def walks(self, dice: Dice) -> None:
-        """Stand after stand; what becomes urgent between them shows where the citizen is present."""
-        citizen = dice.choice(CITIZENS)
-        for _ in range(dice.randint(3, 7)):
-            self.time_passes(dice.choice((3, 20, 45, 90)) / 60)
-            self.take([self.step(dice, citizen)])
-            if dice.chance(0.6):
+        """Stand after stand, mostly about one posting; what becomes urgent shows where the citizen is present."""
+        citizen, about = dice.choice(CITIZENS), dice.choice(list(self.postings))
+        for _ in range(dice.randint(3, 8)):
+            self.time_passes(dice.choice((3, 45, 60, 90)) / 60)
+            self.take([self.step(dice, citizen, about)])
+            if dice.chance(0.5):
                 self.becomes_urgent(dice)
 
     @rule(dice=seeds)

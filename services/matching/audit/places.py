@@ -13,8 +13,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
 from services.matching.engine import replay
-from services.matching.index import store as index
 from shared.messaging import kafka
+from shared.redis import connect
 from shared.settings import PlatformSettings
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ Stored = tuple[str, bytes]
 
 async def of_redis(settings: PlatformSettings) -> AsyncIterator[Stored]:
     """Every key, whatever its type; of a hash each field by itself, so that one citizen is not taken for another."""
-    redis = index.connect(settings.redis_url)
+    redis = connect(settings.redis_url)
     try:
         async for key in redis.scan_iter(count=ROWS):
             async for part in _parts_of(redis, key):
@@ -129,5 +129,5 @@ def of_logs(folder: Path) -> Iterator[Stored]:
 
 def addresses(settings: PlatformSettings) -> str:
     """What is searched, for the report: hosts without credentials."""
-    urls = (settings.redis_url, settings.postgres_url)
-    return ", ".join([*(f"{u.scheme}://{u.hostname}:{u.port}" for u in map(urlsplit, urls)), settings.kafka_url])
+    urls = map(urlsplit, (settings.redis_url, settings.postgres_url))
+    return ", ".join([*(f"{url.scheme}://{url.netloc.rpartition('@')[2]}" for url in urls), settings.kafka_url])

@@ -23,6 +23,7 @@ from shared.contracts import Event, Posting
 from shared.contracts.location import LOCATIONS
 from shared.contracts.watch import WATCHES
 from shared.messaging.envelope import BadRecordError, open_envelope
+from shared.redis import FAULTS
 
 log = structlog.get_logger()
 TELL_EVERY = 20_000
@@ -95,7 +96,7 @@ class Restoring:
         found = await replay.fixes_before(self._kafka_url, partition, await self._fixes.committed(where) or 0)
         try:
             kept = await store.fixes_of(self._redis, partition, to_ms(now))
-        except store.FAULTS as error:
+        except FAULTS as error:
             log.warning("redis_away", error=type(error).__name__)
             kept = {}
         for citizen_id, fix in kept.items():

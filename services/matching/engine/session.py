@@ -31,7 +31,6 @@ from services.matching.engine.matches import NOBODY, joined
 from services.matching.engine.restoring import Restoring, event_of
 from services.matching.engine.shares import Shares
 from services.matching.engine.tables import Rows
-from services.matching.index import store
 from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
@@ -46,6 +45,7 @@ from shared.messaging.envelope import BadRecordError
 from shared.messaging.partitions import partition_of
 from shared.messaging.progress import Progress
 from shared.messaging.record_batches import BatchConsumer, Item, next_offset, opened, to_be_traced
+from shared.redis import connect
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._settings, self._clock, self._progress, self._stopping = settings, clock, progress, stopping
         rules = Rules(settings.max_accuracy_m, settings.max_speed_m_s, settings.position_ttl_s)
         self._engine = Engine(where, rules)
-        self._redis = store.connect(settings.redis_url)
+        self._redis = connect(settings.redis_url)
         self._district = where
         self._shares = Shares(self._redis, where, settings.position_ttl_s)
         self._busy = asyncio.Lock()

@@ -28,6 +28,7 @@ from services.matching.index.store import SLOT_MS
 from shared import telemetry
 from shared.contracts import Posting
 from shared.geo import District
+from shared.redis import FAULTS
 
 log = structlog.get_logger()
 
@@ -135,7 +136,7 @@ class Shares:
                 self._doubtful.discard(partition)
             for partition in owned & self._dirty.keys():
                 await self._put(self._dirty[partition])
-        except store.FAULTS as error:
+        except FAULTS as error:
             self._withdrawn += withdrawn
             if not self._doubtful:
                 log.warning("redis_away", error=type(error).__name__)

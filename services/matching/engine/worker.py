@@ -10,18 +10,18 @@ from aiokafka.errors import KafkaError
 
 from services.matching.engine.session import GROUP, Session
 from services.matching.engine.warmup import warm_up
-from services.matching.index import store
 from services.matching.settings import Settings
 from shared.clock import Clock, utc_now
 from shared.geo import district
 from shared.messaging.consumer import Halted
 from shared.messaging.progress import Progress
+from shared.redis import FAULTS as REDIS_FAULTS
 from shared.web import Check
 
 log = structlog.get_logger()
 
 RESTART_AFTER_S = 0.5
-FAULTS = (KafkaError, OSError, TimeoutError, *store.FAULTS)
+FAULTS = (KafkaError, OSError, TimeoutError, *REDIS_FAULTS)
 
 
 class EngineWorker:

@@ -18,6 +18,7 @@ from shared.contracts import Posting
 from shared.contracts.base import Kind, Lat, Lon
 from shared.contracts.posting import MAX_RADIUS_M
 from shared.geo import DONG_FILE, covering_circle, geohash_of
+from shared.redis import FAULTS
 from shared.web.problems import Problem
 
 log = structlog.get_logger()
@@ -95,7 +96,7 @@ async def _documents(parts: Parts, citizen_id: str, lat: float, lon: float, radi
         if wait_ms == 0:
             cells = [geohash_of(cell) for cell in covering_circle(lat, lon, radius_m)]
             return await store.postings_touching(parts.redis, cells)
-    except store.FAULTS as error:
+    except FAULTS as error:
         log.warning("nearby_away", error=type(error).__name__)
         title = "지금은 주변을 찾을 수 없습니다 / What is near cannot be told just now"
         raise Problem(503, "unavailable", title, headers={"Retry-After": "5"}) from None

@@ -18,11 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.asyncio import Redis
 
 from services.matching.index.domain import IndexedPosting
 
@@ -31,16 +27,6 @@ SLOTS_KEPT = 3
 FIX = struct.Struct("<dddqi")
 FIX_FIELDS = (("lat", "<f8"), ("lon", "<f8"), ("accuracy_m", "<f8"), ("observed_ms", "<i8"), ("consent_epoch", "<i4"))
 CHUNK = 500
-FAULTS = (RedisConnectionError, RedisTimeoutError, OSError)
-
-
-def connect(url: str) -> Redis:
-    """A client that waits for a free connection instead of failing, and rides out a restart."""
-    pool = BlockingConnectionPool.from_url(
-        url, max_connections=20, timeout=5, socket_timeout=5, socket_connect_timeout=5, health_check_interval=10,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.05), 3), retry_on_error=[RedisConnectionError, RedisTimeoutError],
-    )  # fmt: skip
-    return Redis(connection_pool=pool)
 
 
 def cell_key(geohash: str) -> str:

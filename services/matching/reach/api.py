@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from services.matching.engine.areas import Areas
 from services.matching.index import store as index
-from services.matching.index.store import FAULTS, StoredFix
+from services.matching.index.store import StoredFix
 from services.matching.parts import Parts, UseParts
 from services.matching.reach import domain, store
 from services.matching.reach.models import DongResidents, PreviewBody, PreviewView
@@ -23,6 +23,7 @@ from shared.auth import Officer
 from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import Where
 from shared.geo import District
+from shared.redis import FAULTS
 from shared.rules import Refused
 from shared.web.problems import Problem, not_found
 

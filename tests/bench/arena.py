@@ -25,6 +25,7 @@ from services.matching.engine.session import GROUP
 from shared.contracts import TOPICS
 from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
+from shared.contracts.posting import POSTINGS
 from shared.messaging import kafka
 from tests.bench import loading
 from tests.bench.loading import posting_id
@@ -129,9 +130,10 @@ class Arena:
         finally:
             await producer.stop()
 
-    async def empty(self, *, fixes: bool = False) -> None:
-        """No alerts, nothing in Redis, and the engine's group at the beginning; with `fixes` none of those either."""
-        await self._anew([ALERTS.name, *([LOCATIONS.name] if fixes else [])])
+    async def empty(self, *, fixes: bool = False, postings: bool = False) -> None:
+        """No alerts, nothing in Redis, and the engine's group at the beginning; with `fixes`, `postings` none of those either."""
+        names = [ALERTS.name, *([LOCATIONS.name] if fixes else []), *([POSTINGS.name] if postings else [])]
+        await self._anew(names)
         redis = Redis.from_url(self.stack.redis_url)
         await redis.flushall()
         await redis.aclose()

@@ -18,7 +18,7 @@ from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
-from tests.bench.workload import RADIUS_M, Ints, Workload, distance_m
+from tests.bench.workload import Ints, Workload
 
 KINDS = ("job", "space", "notice")
 Record = tuple[str, bytes, list[tuple[str, bytes]]]
@@ -39,14 +39,6 @@ def _posting(number: int, lat: float, lon: float, now: datetime) -> Posting:
         "where": {"circles": [{"lat": lat, "lon": lon, "radius_m": 700}]}, "headline": f"표본 {number:06d}",
         "institution": "표본 기관", "expires_at": now + timedelta(days=1), "link": f"/bench/{number}", "changed_at": now,
     })  # fmt: skip
-
-
-def late_postings(work: Workload, burst: int) -> list[list[float]]:
-    """One place where the most citizens stand, and `burst` others where people are."""
-    rng = np.random.default_rng(work.spec.seed + 1)
-    chosen = work.place[rng.choice(len(work.place), burst + 40, replace=False)]
-    crowded = max(chosen[:40].tolist(), key=lambda at: int((distance_m(work.place, np.array(at)) <= RADIUS_M).sum()))
-    return [crowded, *chosen[40:].tolist()]
 
 
 async def open_postings(kafka_url: str, places: list[list[float]], first: int) -> float:

@@ -22,7 +22,7 @@ from typing import Any
 
 from deploy.local.home import ROOT
 from deploy.local.stack import running as stack_running
-from tests.bench import chart
+from tests.bench import chart, crowd
 from tests.bench.arena import Arena
 from tests.bench.backends import missing
 from tests.bench.contestants import SYSTEMS, System
@@ -36,7 +36,7 @@ HEARD = [name for name in STREAMED if not name.startswith("floor")]
 OPENED = ["engine", "geosearch", "geosearch-redis-py", "postgis", "tile38-nearby"]
 SCALED = ["engine", "engine-2", "engine-4"]
 TRACES = ROOT / "data" / "gwangsan_traces.csv.gz"
-RATE, BURST, COPIES = 1_000, 200, 2
+RATE, BURST, COPIES = 1_000, crowd.BURST, 2
 FIELDS = ("fixes_per_s", "alerts_per_s", "cpu_us_per_fix", "p99_ms", "missing", "duplicate")
 WORST = ("missing", "duplicate", "extra")
 Run = Callable[[Prepared, System], Awaitable[list[Result]]]
@@ -70,7 +70,7 @@ def benches(fixes: int, traces: Path) -> dict[str, Bench]:
         "w200k": Bench(walked(200_000, 100), stream, STREAMED),
         "traces": Bench(lambda: of_traces(traces, 2_000, COPIES), stream, STREAMED),
         "latency": Bench(lambda: generate(Spec(2_000, 50_000, RATE * 20)), paced, HEARD, preloaded=False),
-        "fanout": Bench(lambda: generate(Spec(0, 100_000, 100_000, once=True)), opened, OPENED),
+        "fanout": Bench(lambda: crowd.generate()[0], opened, OPENED),
         "scale": Bench(walked(2_000), stream, SCALED),
     }
 

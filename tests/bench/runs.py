@@ -13,7 +13,7 @@ import numpy as np
 from deploy.local.stack import Stack
 from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
-from tests.bench import loading
+from tests.bench import crowd, loading
 from tests.bench.arena import Arena, Cpu
 from tests.bench.contestants import Running, System, hearing, running
 from tests.bench.workload import Truth, Workload, firsts, truth
@@ -130,8 +130,9 @@ async def _pace(stack: Stack, work: Workload, rate: int) -> np.ndarray[Any, Any]
 async def fan_out(ready: Prepared, system: System, burst: int) -> list[Result]:
     """All citizens are located; then one posting opens in the densest place, then many at once. Until the last alert is in Kafka."""
     arena, work = ready.arena, ready.work
-    await arena.empty()
-    late = loading.late_postings(work, burst)
+    await arena.empty(postings=True)
+    opening = crowd.generate(work.spec, burst)[1]
+    late = [*opening.one.tolist(), *opening.burst.tolist()]
     found: list[Result] = []
     with running(system, arena.stack, {**ready.config, "postings": 0}) as live, Cpu(ready.pids(live)).sampled() as cpu:
         await rested(cpu)

@@ -11,6 +11,7 @@ from services.matching.engine.bits import KIND_BITS, InterestBits, to_ms, to_us
 from services.matching.engine.fixes import Fixes
 from services.matching.engine.names import Names
 from services.matching.engine.residents import Residents
+from services.matching.engine.standing import Standing
 from services.matching.engine.tables import ALWAYS_MS, ANEW, CITIZEN, NEVER_MS, NEW_CITIZEN, Table
 from services.matching.watches.domain import free_spans, has_windows
 from shared.contracts import Posting, Watch
@@ -28,6 +29,7 @@ class CitizenBook:
     def __init__(self, bits: InterestBits, district: District) -> None:
         self.table = Table(CITIZEN, NEW_CITIZEN)
         self.residents = Residents(self.table, district)
+        self.standing = Standing(self.table)
         self.ids = Names()
         self.watches: list[Watch | None] = []
         self._bits = bits
@@ -114,6 +116,7 @@ class CitizenBook:
         columns["observed_ms"][row] = NEVER_MS
         columns["dong"][row] = -1
         columns["fix_count"][row] += ANEW
+        self.standing.moved(np.array([row], np.int64))
 
     def forget_partition(self, partition: int) -> None:
         """Another worker has these citizens now."""

@@ -18,10 +18,10 @@ from services.matching.engine.bits import SHARED_BIT, InterestBits, to_ms
 from services.matching.engine.citizens import CitizenBook, is_muted
 from services.matching.engine.fixes import Fixes
 from services.matching.engine.matches import CAUSES, MATCH, NOBODY, joined
-from services.matching.engine.meeting import copy_pairs, find_pair, mark_alerted
+from services.matching.engine.meeting import copy_pairs, find_pair, mark_alerted, part
 from services.matching.engine.postings import PostingBook
 from services.matching.engine.residents import Concerned
-from services.matching.engine.tables import ANEW, F64, Pairs, Rows
+from services.matching.engine.tables import ANEW, F64, I64, Pairs, Rows
 from shared.contracts import Posting, Watch
 from shared.contracts.alert import Cause
 from shared.contracts.posting import veiled
@@ -65,36 +65,49 @@ class Engine:
                 done, rows, limits, to_ms(now), *tables, cells.table, cells.pool, pairs.table, pairs.used, pairs.limit, outcome, self._out
             )  # fmt: skip
 
-        return self._until_done(len(rows), some, "citizen_moved"), outcome
+        matches = self._until_done(len(rows), some, "citizen_moved")
+        self.citizens.standing.moved(np.ascontiguousarray(rows["citizen"]))
+        return matches, outcome
 
     def put_posting(self, posting: Posting, now: datetime, *, look: bool = True) -> Rows:
         """A posting opened, changed or closed. Without `look` (while restoring) nobody is evaluated yet."""
-        put = self.postings.put(posting, now)
-        if put is None or not look or posting.status == "closed":
-            return NOBODY
-        row, anew = put
-        shapes = enumerate(self.postings.shapes_of(row))
-        around = [self._look_around(row, shape, anew and nth == 0, now) for nth, shape in shapes]
-        concerned = self.citizens.residents.concerned_by(row, self.postings.addresses.of(row))
-        return joined([*around, self._look_at(concerned, now, "posting_changed")])
+        return joined(self.put_postings([posting], now, look=look))
 
-    def _look_around(self, row: int, shape: int, anew: bool, now: datetime) -> Rows:
-        size, everybody = self.citizens.table.size, self.citizens.table.rows
-        is_area = self.postings.shapes.rows["radius_m"][shape] <= 0
-        dongs = (
-            self._areas.of(everybody["lat"][:size], everybody["lon"][:size])
-            if is_area
-            else np.full(size, OUTSIDE, np.int64)
-        )
-        subject = self.postings.shapes.rows[shape], self.postings.table.rows[row]
+    def put_postings(self, postings: Sequence[Posting], now: datetime, *, look: bool = True) -> Iterator[Rows]:
+        """Of postings that came together, one after another, all that is to be told; in pieces, so that the first may leave."""
+        taken = [(posting, put) for posting in postings if (put := self.postings.put(posting, now)) is not None]
+        changed = [put for posting, put in taken if look and posting.status == "open"]
+        anew = [row for row, anew in changed if anew]
+        if anew:
+            chosen = np.zeros(self.postings.table.size, np.bool_)
+            chosen[anew] = True
+            part(chosen, self.pairs.table)
+        yield from self._look_around([row for row, _ in changed], now)
 
+    def _look_around(self, rows: Sequence[int], now: datetime) -> Iterator[Rows]:
+        """Evaluate whoever may be within the shapes of these postings, and whom they concern elsewhere."""
+        circles, areas = self.postings.circles_and_areas(rows)
+        standing, shapes, done = self.citizens.standing, self.postings.shapes.rows, 0
+        while done < len(circles):
+            done, who, what = standing.near_circles(done, circles, shapes)
+            yield self._meet(who, what, np.zeros(len(who), np.int64), now)
+        for shape, cells in areas:
+            who = standing.within(cells)
+            everybody = self.citizens.table.rows
+            dongs = self._areas.of(everybody["lat"][who], everybody["lon"][who])
+            yield self._meet(who, np.full(len(who), shape, np.int64), dongs, now)
+        for row in rows:
+            if addresses := self.postings.addresses.of(row):
+                yield self._look_at(self.citizens.residents.concerned_by(row, addresses), now, "posting_changed")
+
+    def _meet(self, who: I64, what: I64, dongs: I64, now: datetime) -> Rows:
         def some(done: int) -> tuple[int, int, int]:
             return kernel.look_around(  # type: ignore[no-any-return]
-                done, size, *subject, anew, dongs, self._stale_ms, to_ms(now), everybody, self.pairs.table, self.pairs.used,
-                self.pairs.limit, self._out,
+                done, who, what, dongs, self._stale_ms, to_ms(now), self.citizens.table.rows, self.postings.table.rows,
+                self.postings.shapes.rows, self.pairs.table, self.pairs.used, self.pairs.limit, self._out,
             )  # fmt: skip
 
-        return self._until_done(size, some, "posting_changed")
+        return self._until_done(len(who), some, "posting_changed")
 
     def put_watch(self, watch: Watch, partition: int, now: datetime, *, look: bool = True) -> Rows:
         """A citizen's settings or consent changed."""
@@ -105,9 +118,7 @@ class Engine:
         """Windows that began and circles that grew since the last call."""
         begun = self.citizens.windows_begun(now)
         matches = [self._look_everywhere(begun, now, "window_began")] if begun else []
-        for row in self.postings.widened(now):
-            matches += [self._look_around(row, shape, False, now) for shape in self.postings.shapes_of(row)]
-        return joined(matches)
+        return joined([*matches, *self._look_around(self.postings.widened(now), now)])
 
     def look_again(self, rows: Iterable[int], now: datetime, cause: Cause) -> Rows:
         """Evaluate citizens where they stand."""
@@ -162,6 +173,7 @@ class Engine:
         )
         citizen["fix_epoch"], citizen["dong"] = epoch, -1
         citizen["fix_count"] += ANEW
+        self.citizens.standing.moved(np.array([row], np.int64))
         return True
 
     def remember(self, alerted: Sequence[tuple[str, UUID, int]], partition: int) -> None:

@@ -14,13 +14,11 @@ import numpy as np
 from services.matching.engine.compiled import compiled
 from services.matching.engine.matches import IN_DONG, WITHIN_RADIUS
 from services.matching.engine.meeting import find_pair, meet, meet_resident, wants
-from services.matching.engine.tables import ANEW, LONG_AGO
+from services.matching.engine.tables import ANEW
 from services.matching.engine.zones import (
     BEYOND,
     INSIDE,
-    METRES_PER_DEGREE,
     RIM,
-    exit_rim_m,
     find_cell,
     haversine_m,
     is_far,
@@ -173,31 +171,23 @@ def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cell
 
 
 @compiled
-def look_around(c, size, shape, posting, anew, dongs, stale_ms, now_ms, citizens, pairs, used, room, out):
-    """Evaluate everybody for one shape of a posting that opened or changed.
-
-    Where the place, or whom it is for, changed, nobody is present any more, whatever was before.
-    """
-    rim_degrees = (exit_rim_m(shape.radius_m) + 1.0) / METRES_PER_DEGREE if shape.radius_m > 0 else 180.0
+def look_around(i, who, what, dongs, stale_ms, now_ms, citizens, postings, shapes, pairs, used, room, out):
+    """Evaluate citizens for shapes of postings that opened, changed or grew and that they may be near to."""
     written = 0
-    while c < size:
-        citizen = citizens[c]
-        if anew:
-            slot = find_pair(pairs, c, shape.posting)
-            if pairs[slot].key >= 0:
-                pairs[slot].together = LONG_AGO
-        if abs(citizen.lat - shape.lat) <= rim_degrees or (shape.radius_m <= 0 and not math.isnan(citizen.lat)):
-            if used + 1 > room or written + 1 > len(out):
-                break
-            if may_match(citizen, now_ms, stale_ms) and posting.expires_ms > now_ms and wants(citizen, posting):
-                cos_lat = math.cos(math.radians(citizen.lat))
-                zone = zone_of(citizen.lat, citizen.lon, cos_lat, dongs[c], citizen.radius_m, shape)
-                alert, used = meet(c, citizen, shape.posting, posting, zone, BEYOND, 0, now_ms, pairs, used)
-                if alert:
-                    write_match(out[written], c, citizen, shape)
-                    written += 1
-        c += 1
-    return c, written, used
+    while i < len(who):
+        if used + 1 > room or written + 1 > len(out):
+            break
+        c, citizen, shape = who[i], citizens[who[i]], shapes[what[i]]
+        posting, cos_lat = postings[shape.posting], math.cos(math.radians(citizen.lat))
+        zone = zone_of(citizen.lat, citizen.lon, cos_lat, dongs[i], citizen.radius_m, shape)
+        asked = zone != BEYOND and may_match(citizen, now_ms, stale_ms) and posting.expires_ms > now_ms
+        if asked and wants(citizen, posting):
+            alert, used = meet(c, citizen, shape.posting, posting, zone, BEYOND, 0, now_ms, pairs, used)
+            if alert:
+                write_match(out[written], c, citizen, shape)
+                written += 1
+        i += 1
+    return i, written, used
 
 
 @compiled

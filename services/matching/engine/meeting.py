@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.matching.engine.compiled import compiled
-from services.matching.engine.tables import NEVER_MS
+from services.matching.engine.tables import LONG_AGO, NEVER_MS
 from services.matching.engine.zones import BEYOND, INSIDE, RIM
 
 JOB_BIT = 1
@@ -90,6 +90,14 @@ def meet_resident(c, citizen, p, posting, now_ms, pairs, used):
         pairs[slot].key = np.int64(c) << 32 | np.int64(p)
         used += 1
     return free_for(citizen, posting, now_ms) and tell_once(pairs, slot, posting.epoch), used
+
+
+@compiled
+def part(anew, pairs):
+    """Of postings whose place, or whom they are for, changed nobody is present any more, whatever was before."""
+    for i in range(len(pairs)):
+        if pairs[i].key >= 0 and anew[pairs[i].key & 0xFFFFFFFF]:
+            pairs[i].together = LONG_AGO
 
 
 @compiled

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+import numpy as np
+
 from services.matching.engine.bits import KIND_BITS, InterestBits, to_ms, to_us
 from services.matching.engine.residents import Addresses, indices_of
-from services.matching.engine.tables import ALWAYS_MS, NEVER_MS, NEW_POSTING, NEW_SHAPE, POSTING, SHAPE, Cells, Table
+from services.matching.engine.tables import (
+    ALWAYS_MS,
+    I64,
+    NEVER_MS,
+    NEW_POSTING,
+    NEW_SHAPE,
+    POSTING,
+    SHAPE,
+    Cells,
+    Table,
+)
 from shared.clock import SEOUL
 from shared.contracts import Posting
 from shared.geo import District, covering_circle
@@ -109,8 +122,12 @@ class PostingBook:
                 # Later than now even where the step and now share a millisecond, or `widened` would never end.
                 heapq.heappush(self._steps, (max(to_ms(due), to_ms(now) + 1), row, posting.version))
 
-    def shapes_of(self, row: int) -> list[int]:
-        return [shape for shape, _ in self._shapes_of.get(row, [])]
+    def circles_and_areas(self, rows: Iterable[int]) -> tuple[I64, list[tuple[int, list[int]]]]:
+        """The shapes of these postings: circles, and areas with the cells that they touch."""
+        placed = [shape for row in rows for shape in self._shapes_of.get(row, [])]
+        radii = self.shapes.rows["radius_m"]
+        circles = [shape for shape, _ in placed if radii[shape] > 0]
+        return np.array(circles, np.int64), [(shape, cells) for shape, cells in placed if radii[shape] <= 0]
 
     def _place(self, row: int, posting: Posting, now: datetime) -> None:
         """The cells are those of the widest step and its exit rim: there is nothing to add when a circle grows."""

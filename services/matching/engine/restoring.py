@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -30,9 +30,9 @@ TELL_EVERY = 20_000
 
 
 class Put(Protocol):
-    """Takes over an event of a state topic, as the session does later on."""
+    """Takes over an event of a state topic; nobody is looked at yet."""
 
-    def __call__(self, event: Event, partition: int, now: datetime, *, look: bool = True) -> Any: ...
+    def __call__(self, event: Event, partition: int, now: datetime) -> None: ...
 
 
 class Restoring:
@@ -50,7 +50,7 @@ class Restoring:
         told, now = _progress("postings"), self._clock()
         async for record in replay.to_end(self._state, self._state.assignment()):
             if isinstance(event := event_of(record), Posting):
-                self._put(event, record.partition, now, look=False)
+                self._put(event, record.partition, now)
                 told(1)
         told(0, done=True)
 
@@ -79,7 +79,7 @@ class Restoring:
         told = _progress("watches")
         async for record in replay.whole(self._kafka_url, watches, next_offsets):
             if (event := event_of(record)) is not None:
-                self._put(event, record.partition, now, look=False)
+                self._put(event, record.partition, now)
                 told(1)
         told(0, done=True)
         others = self._state.assignment() - watches

@@ -11,12 +11,11 @@ import gc
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from numpy.typing import NDArray
@@ -24,18 +23,16 @@ from numpy.typing import NDArray
 from services.matching.alerts.publisher import AlertPublisher
 from services.matching.engine import kernel
 from services.matching.engine.bits import to_ms
+from services.matching.engine.changes import Changes
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.erasure import Erasure
 from services.matching.engine.fixes import Fixes
-from services.matching.engine.matches import NOBODY, joined
-from services.matching.engine.restoring import Restoring, event_of
+from services.matching.engine.restoring import Restoring
 from services.matching.engine.shares import Shares
-from services.matching.engine.tables import Rows
 from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
 from shared.clock import Clock
-from shared.contracts import Event, Posting, Watch
 from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
 from shared.geo import District
@@ -89,8 +86,15 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
         self._alerts = AlertPublisher(self._engine, self._producer, self._district, self._clock)
         self._erasure = Erasure(self._settings.kafka_url, self._fixes)
+        self._changes = Changes(self._engine, self._shares, self._erasure, self._alerts, self._clock)
         self._restoring = Restoring(
-            self._settings.kafka_url, self._clock, self._engine, self._redis, self._fixes, self._state, self._engine_put
+            self._settings.kafka_url,
+            self._clock,
+            self._engine,
+            self._redis,
+            self._fixes,
+            self._state,
+            self._changes.restore,
         )
         try:
             await self._producer.start()
@@ -134,8 +138,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._owned |= arriving
         self._shares.arrived(arriving)
         await self._alerts.publish(self._engine.look_again(rows, self._clock(), "caught_up"))
-        for matches in self._engine.residents_caught_up(arriving, self._clock()):
-            await self._alerts.publish(matches)
+        await self._alerts.publish_each(self._engine.residents_caught_up(arriving, self._clock()))
 
     async def _take_fixes(self) -> None:
         committed_at = time.monotonic()
@@ -194,30 +197,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 continue
             async with self._settled():  # of who withdraws now no position may be noted later
                 with tracing.consuming_records(records[0].topic, GROUP, records):
-                    await self._alerts.publish(self._applied(records))
-
-    def _applied(self, records: list[ConsumerRecord]) -> Rows:
-        matches: list[Rows] = []
-        for record in records:
-            event = event_of(record)
-            if event is None:
-                log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
-                continue
-            matches.append(self._engine_put(event, record.partition, self._clock()))
-        return joined(matches)
-
-    def _engine_put(self, event: Event, partition: int, now: datetime, *, look: bool = True) -> Rows:
-        if isinstance(event, Posting):
-            self._shares.posting(partition, event)
-            if event.status == "closed":
-                self._alerts.forget(event.id)
-            return self._engine.put_posting(event, now, look=look)
-        if isinstance(event, Watch):
-            if not event.located and event.consent_epoch > 0:  # who never consented has nothing to be forgotten
-                self._shares.withdrawn(partition, event.citizen_id)
-                self._erasure.withdrawn(event, partition, now)
-            return self._engine.put_watch(event, partition, now, look=look)
-        return NOBODY
+                    await self._alerts.publish_each(self._changes.apply(records))
 
     async def _keep_time(self) -> None:
         """Windows that begin, circles that grow and postings that expire by themselves."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import http_ece
@@ -128,25 +128,42 @@ class PushService:
 
 
 class Relay:
-    """A mail relay that keeps what it takes; `refuses` maps an address to what it says to it."""
+    """A mail relay that keeps what it takes; `refuses` maps an address to what it says to it, `spurns` to its letter.
+
+    `holds` names the command that is not answered for now: RCPT, or DATA, of which it has the letter by then.
+    """
 
     def __init__(self) -> None:
         self.took: list[tuple[str, EmailMessage]] = []
         self.refuses: dict[str, str] = {}
+        self.spurns: dict[str, str] = {}
+        self.holds: Literal["RCPT", "DATA"] | None = None
+        self.held, self.answered = 0, 0
         self.port = ports.pick(None, ())
         self._controller: Controller | None = None
 
     async def handle_RCPT(self, _: Any, __: Any, envelope: Any, address: str, ___: Any) -> str:  # noqa: N802
         if said := self.refuses.get(address):
             return said
+        await self._hold("RCPT")
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:  # noqa: N802
         letter = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(letter, EmailMessage)
+        if said := self.spurns.get(envelope.rcpt_tos[0]):
+            return said
         self.took.append((envelope.rcpt_tos[0], letter))
+        await self._hold("DATA")
+        self.answered += 1
         return "250 OK"
+
+    async def _hold(self, what: Literal["RCPT", "DATA"]) -> None:
+        if self.holds == what:
+            self.held += 1
+        while self.holds == what:
+            await asyncio.sleep(0.02)
 
     def of(self, address: str) -> list[EmailMessage]:
         return [letter for to, letter in self.took if to == address]

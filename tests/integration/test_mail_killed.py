@@ -1,0 +1,114 @@
+"""Mail killed at each of its borders: before the letter is handed over, after it and before the answer, and after the answer
+and before that is written down. No letter is lost; only what was on its way comes again, with the same Message-ID.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from shared.clock import utc_now
+from tests.conftest import SettingsFor
+from tests.databases import Databases
+from tests.delivery import DeliveryDesk
+from tests.integration.couriers import environment, one_that_is_killed, send, watch
+from tests.issuer import Issuer
+from tests.processes import Nursery, Running
+from tests.samples import alert, posting
+from tests.waiting import until
+
+pytestmark = pytest.mark.integration
+CITIZENS, KILLS, CONNECTIONS = 24, 2, 4
+
+
+@pytest_asyncio.fixture(scope="module")
+async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) -> AsyncIterator[DeliveryDesk]:
+    async with one_that_is_killed(databases, issuer, settings_for, mail_couriers=CONNECTIONS) as made:
+        yield made
+
+
+async def crowd(desk: DeliveryDesk) -> dict[str, str]:
+    """Citizens with an alert each that is due by mail now, and their addresses."""
+    run, now = uuid4().hex[:6], utc_now()
+    addresses = {}
+    for number in range(CITIZENS):
+        citizen = f"citizen:{run}-{number}"
+        addresses[citizen] = await desk.mailbox(citizen)
+        await desk.prefers(citizen, push="off", mail="instant")
+    about = posting(expires_at=now + timedelta(days=1), changed_at=now)
+    alerts = [alert(citizen, about, made_at=utc_now(), caused_at=now) for citizen in addresses]
+    await send(desk.settings.kafka_url, about, *[watch(citizen, now) for citizen in addresses], *alerts)
+    return addresses
+
+
+async def finished(desk: DeliveryDesk, addresses: dict[str, str], children: Nursery) -> Counter[str]:
+    """How often each address was written to, after a last start that nobody kills."""
+    desk.relay.holds = None
+    service = children.start("services.delivery.app", environment=environment(desk))
+
+    async def all_noted() -> bool:
+        query = "SELECT count(*) AS n FROM delivery WHERE state = 'sent' AND citizen_id = ANY(:who)"
+        return int((await desk.rows(query, who=list(addresses)))[0].n) == CITIZENS
+
+    await until(all_noted, 60, what=service.said()[-3_000:])
+    service.terminate()
+    return Counter(to for to, _ in desk.relay.took if to in addresses.values())
+
+
+def same_id(desk: DeliveryDesk, address: str) -> bool:
+    return len({letter["Message-ID"] for letter in desk.relay.of(address)}) == 1
+
+
+async def until_held(desk: DeliveryDesk, children: Nursery) -> Running:
+    """A service that stands before the relay with a letter in each hand."""
+    before = desk.relay.held
+    service = children.start("services.delivery.app", environment=environment(desk))
+    await until(lambda: desk.relay.held >= before + CONNECTIONS, 60, what=service.said()[-3_000:])
+    return service
+
+
+async def test_killed_before_the_letter_is_handed_over_nothing_comes_twice(
+    desk: DeliveryDesk, children: Nursery
+) -> None:
+    addresses = await crowd(desk)
+    desk.relay.holds = "RCPT"
+    for _ in range(KILLS):
+        (await until_held(desk, children)).kill()
+    written = await finished(desk, addresses, children)
+    assert written == Counter(addresses.values()), "each once"
+
+
+async def test_killed_before_the_answer_what_the_relay_had_taken_comes_once_more(
+    desk: DeliveryDesk, children: Nursery
+) -> None:
+    addresses = await crowd(desk)
+    desk.relay.holds = "DATA"
+    for _ in range(KILLS):
+        (await until_held(desk, children)).kill()
+    written = await finished(desk, addresses, children)
+    assert set(written) == set(addresses.values()), "none is missing"
+    assert sum(written.values()) - CITIZENS <= KILLS * CONNECTIONS, "one letter per connection and kill"
+    assert all(same_id(desk, address) for address in addresses.values())
+
+
+async def test_killed_between_the_answer_and_its_note_only_those_come_once_more(
+    desk: DeliveryDesk, children: Nursery
+) -> None:
+    addresses = await crowd(desk)
+    desk.relay.holds = "DATA"
+    service = await until_held(desk, children)
+    async with desk.database.transaction() as tx:
+        await tx.execute(text("LOCK TABLE delivery IN EXCLUSIVE MODE"))  # nothing can be noted
+        before, desk.relay.holds = desk.relay.answered, None
+        await until(lambda: desk.relay.answered >= before + CONNECTIONS, 30)
+        service.kill()
+    written = await finished(desk, addresses, children)
+    assert set(written) == set(addresses.values()), "none is missing"
+    assert 0 < sum(written.values()) - CITIZENS <= CONNECTIONS, "those, and no connection went on before its note"
+    assert all(same_id(desk, address) for address in addresses.values())

@@ -81,6 +81,7 @@ async def _one_hour(stage: Stage, heard: Heard, options: argparse.Namespace, beg
         await asyncio.sleep(LOOK_EVERY_S)
         mails = await counted(stage.sink_port)
         peak = {name: max(peak.get(name, 0), now) for name, now in stage.memory_mib().items()}
+        _progress(began_at, len(heard.citizens), mails["letters"])
         if in_kafka_cpu is None and len(heard.citizens) >= count:
             in_kafka_cpu = _used(cpu, await stage.cpu_s())
     last_s, due_s = mails["last_at"] - began_at, float(options.settles)
@@ -97,6 +98,10 @@ async def _one_hour(stage: Stage, heard: Heard, options: argparse.Namespace, beg
         },
         "cpu_s": _used(cpu, await stage.cpu_s()), "memory_mib": {"before": before, "peak": peak, "after": stage.memory_mib()},
     }  # fmt: skip
+
+
+def _progress(began_at: float, digests: int, letters: int) -> None:
+    sys.stderr.write(f"\r{time.time() - began_at:6.1f} s  {digests:>7} digests in Kafka  {letters:>7} letters at the relay ")
 
 
 def _used(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:

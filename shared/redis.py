@@ -11,7 +11,7 @@ share a hash tag.
 from __future__ import annotations
 
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
@@ -24,6 +24,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 CLUSTER = "+cluster"
 PORT = 6379
 # A cluster's client refuses, where a single server's waits for a free connection.
+TRIES = 1_000  # more than it takes to meet a hundred servers by chance
 CONNECTIONS, CONNECTIONS_OF_A_NODE = 20, 1_000
 AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError)
 # The last is what the client says of a cluster of which no server answers; it is no RedisError.
@@ -41,8 +42,8 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
         return Redis(connection_pool=pool)
     parts = urlsplit(url)
     cluster = RedisCluster(
-        startup_nodes=[ClusterNode(host, port) for host, port in servers(url)], username=parts.username or None,
-        password=parts.password or None, ssl=parts.scheme.startswith("rediss"), max_connections=CONNECTIONS_OF_A_NODE,
+        startup_nodes=[ClusterNode(host, port) for host, port in servers(url)], username=unquote(parts.username or "") or None,
+        password=unquote(parts.password or "") or None, ssl=parts.scheme.startswith("rediss"), max_connections=CONNECTIONS_OF_A_NODE,
         socket_timeout=timeout_s, socket_connect_timeout=timeout_s, health_check_interval=10, retry=retry,
     )  # fmt: skip
     return cast(Redis, cluster)  # the same commands, though the types are not related
@@ -59,6 +60,23 @@ def servers(url: str) -> list[tuple[str, int]]:
         alone = urlsplit(f"//{place}")
         found.append((alone.hostname or "127.0.0.1", alone.port or PORT))
     return found
+
+
+async def tags(redis: Redis) -> list[str]:
+    """Hash tags such that every server has keys of at least one: whoever writes a mark under each sees which server lost its data.
+
+    Raises one of FAULTS if no server tells which slots are whose.
+    """
+    if not isinstance(redis, RedisCluster):
+        return ["0"]
+    if not redis.get_primaries():
+        await redis.initialize()
+    found: dict[str, str] = {}
+    for tag in map(str, range(TRIES)):
+        found.setdefault(redis.get_node_from_key(tag).name, tag)
+        if len(found) == len(redis.get_primaries()):
+            break
+    return list(found.values())
 
 
 async def answers(redis: Redis) -> str | None:

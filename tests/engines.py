@@ -12,7 +12,7 @@ from uuid import UUID
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.fixes import Fixes
 from services.matching.engine.kernel import OUTCOMES
-from services.matching.engine.matches import Match, named
+from services.matching.engine.matches import Match, joined, named
 from services.matching.engine.tables import Rows
 from shared.contracts import Posting, Watch
 from shared.geo import EARTH_M, district
@@ -99,6 +99,10 @@ class World:
 
     def put(self, posting: Posting, **how: Any) -> list[Told]:
         return self.told(self.engine.put_posting(posting, self.now, **how))
+
+    def put_all(self, postings: Sequence[Posting]) -> list[Told]:
+        """Several that came together; each of them once."""
+        return self.told(joined(self.engine.put_postings(postings, self.now)))
 
     def set(self, settings: Watch, **how: Any) -> list[Told]:
         partition = partition_of(settings.citizen_id, PARTITIONS)

@@ -26,7 +26,8 @@ LIST = Path(__file__).with_suffix(".toml")
 ENGINE = Path("services/matching/engine")
 MODEL = "tests/unit/test_engine_model.py"
 OTHERS = [
-    f"tests/unit/test_engine_{name}.py" for name in ("presence", "wants", "places", "memory", "residents", "repeats")
+    f"tests/unit/test_engine_{name}.py"
+    for name in ("presence", "wants", "places", "memory", "residents", "repeats", "standing")
 ]
 NEEDED = ("services", "shared", "deploy", "tests", "data", "pyproject.toml")
 LIMIT_S = 300

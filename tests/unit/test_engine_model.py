@@ -178,9 +178,12 @@ class Interleaving(RuleBasedStateMachine):
 
     @rule(dice=seeds)
     def becomes_urgent(self, dice: Dice) -> None:
-        for known in list(self.postings.values()):
-            if known.status == "open" and dice.chance(0.5):
-                self.edit(known, 1)
+        """Some of them, all at once."""
+        chosen = [known for known in self.postings.values() if known.status == "open" and dice.chance(0.5)]
+        urgent = [edited(known, 1) for known in chosen]
+        self.postings |= {new.id: new for new in urgent}
+        told = [told for new in urgent for told in self.model.posting(new, self.world.now)]
+        self.both(self.world.put_all(urgent), told)
 
     @rule(dice=seeds)
     def is_edited(self, dice: Dice) -> None:
@@ -203,14 +206,18 @@ class Interleaving(RuleBasedStateMachine):
             self.dropped.discard(known.id)
 
     def edit(self, known: Posting, epochs: int, **changed: Any) -> None:
-        whole = {**known.model_dump(), "version": known.version + 1, "urgency_epoch": known.urgency_epoch + epochs}
-        self.put(Posting.model_validate({**whole, **changed}))
+        self.put(edited(known, epochs, **changed))
         self.put(known)  # an old version that comes again changes nothing
 
     def put(self, new: Posting) -> None:
         if new.version > (self.postings[new.id].version if new.id in self.postings else 0):
             self.postings[new.id] = new
         self.both(self.world.put(new), self.model.posting(new, self.world.now))
+
+
+def edited(known: Posting, epochs: int, **changed: Any) -> Posting:
+    whole = {**known.model_dump(), "version": known.version + 1, "urgency_epoch": known.urgency_epoch + epochs}
+    return Posting.model_validate({**whole, **changed})
 
 
 def terms(offer: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any ti
     cell:{<geohash6>}          set     ids of the postings that touch the cell
     posting:<id>               string  the posting as JSON, with the cells it is in
     at:{<partition>}:<slot>    hash    citizen → packed fix; a slot is five minutes of event time and expires by itself
-    whole:{<partition>}        string  present while that partition's share of the index is complete
+    whole:{<tag>}:<partition>  string  present while that partition's share of the index is complete; one on each server
 """
 # Commands queued on a pipeline return nothing to await, though their types say so.
 # mypy: disable-error-code="unused-awaitable"
@@ -21,6 +21,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from services.matching.index.domain import IndexedPosting
+from shared.redis import tags
 
 SLOT_MS = 300_000
 SLOTS_KEPT = 3
@@ -41,8 +42,8 @@ def slot_key(partition: int, slot: int) -> str:
     return f"at:{{{partition}}}:{slot}"
 
 
-def whole_key(partition: int) -> str:
-    return f"whole:{{{partition}}}"
+def whole_key(tag: str, partition: int) -> str:
+    return f"whole:{{{tag}}}:{partition}"
 
 
 async def put_postings(
@@ -119,16 +120,18 @@ async def forget_citizen(redis: Redis, partition: int, citizen_id: str, now_ms: 
 
 
 async def shares_missing(redis: Redis, partitions: Iterable[int]) -> list[int]:
-    """Partitions whose share of the index is not known to be whole: Redis was emptied, or never filled."""
-    wanted = sorted(partitions)
+    """Partitions whose share of the index is not known to be whole: Redis, or a server of it, was emptied, or never filled."""
+    wanted = [(partition, tag) for partition in sorted(partitions) for tag in await tags(redis)]
     pipe = redis.pipeline(transaction=False)
-    for partition in wanted:
-        pipe.exists(whole_key(partition))
-    return [p for p, present in zip(wanted, await pipe.execute(), strict=True) if not present]
+    for partition, tag in wanted:
+        pipe.exists(whole_key(tag, partition))
+    present = await pipe.execute()
+    return sorted({partition for (partition, _), found in zip(wanted, present, strict=True) if not found})
 
 
 async def mark_whole(redis: Redis, partition: int) -> None:
-    await redis.set(whole_key(partition), b"1")
+    for tag in await tags(redis):
+        await redis.set(whole_key(tag, partition), b"1")
 
 
 async def admit(redis: Redis, key: str, most: int, window_s: float) -> int:

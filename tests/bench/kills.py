@@ -15,13 +15,16 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import numpy as np
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
-from deploy.local import ports
+from deploy.local import artifacts, ports
 from deploy.local.home import ROOT
+from deploy.local.secrets import write_private
 from deploy.local.stack import Stack
 from deploy.local.stack import running as stack_running
 from tests.bench.arena import Arena
@@ -45,7 +48,22 @@ class Scene:
         self.stack, self._log = stack, log
         self.engines: list[tuple[subprocess.Popen[bytes], str]] = []
         self._all: list[subprocess.Popen[bytes]] = []
+        self.notes: dict[str, Any] = {}
         self._before = 0.0
+
+    def keep(self) -> None:
+        """In the place of the stack's Redis one that loses nothing when it is killed."""
+        self.stack.processes.kill("redis")
+        self.start_redis()
+
+    def start_redis(self) -> None:
+        folder, url = self.stack.home / "kept", urlsplit(self.stack.redis_url)
+        folder.mkdir(exist_ok=True)
+        config = folder / "redis.conf"
+        write_private(config, f"dir {folder}\nbind 127.0.0.1\nport {url.port}\nrequirepass {url.password}\nappendonly yes\n"
+                              'appendfsync always\nsave ""\n')  # fmt: skip
+        self.redis = subprocess.Popen([artifacts.redis(), config], stdout=subprocess.DEVNULL)
+        self._all.append(self.redis)
 
     def start(self, name: str) -> None:
         port = ports.pick(None, ())
@@ -96,17 +114,38 @@ async def worker_twice(scene: Scene, fixes: int) -> None:
 
 
 async def redis_kept(scene: Scene, fixes: int) -> None:
+    """kill -9 of a Redis that writes each command to its file before it answers; it comes back with what it held."""
+    await scene.amid(fixes)
+    held = await _keys(scene)
+    scene.redis.kill()
+    scene.redis.wait(10)
+    await asyncio.sleep(1.0)
+    scene.start_redis()
+    kept = await _keys(scene)
+    scene.notes["redis_keys"] = {"before": held, "after": kept}
+
+
+async def redis_emptied(scene: Scene, fixes: int) -> None:
+    """The embedded one keeps nothing on disk, so that whoever kills it empties it."""
     await scene.amid(fixes)
     scene.stack.processes.kill("redis")
     await asyncio.sleep(1.0)
     await asyncio.to_thread(scene.stack.processes.start, "redis")
 
 
-async def redis_emptied(scene: Scene, fixes: int) -> None:
-    await redis_kept(scene, fixes)
-    redis = Redis.from_url(scene.stack.redis_url)
-    await redis.flushall()
-    await redis.aclose()
+async def _keys(scene: Scene) -> int:
+    """How many there are, once it answers."""
+    redis, ends = Redis.from_url(scene.stack.redis_url), time.monotonic() + PATIENCE_S
+    try:
+        while True:
+            try:
+                return int(await redis.dbsize())
+            except (RedisError, OSError):
+                if time.monotonic() > ends:
+                    raise
+                await asyncio.sleep(0.05)
+    finally:
+        await redis.aclose()
 
 
 async def broker(scene: Scene, fixes: int) -> None:
@@ -148,6 +187,8 @@ async def played(name: str, spec: Spec) -> dict[str, Any]:
         await inbox.execute(CONSENTS, spec.citizens)
         scene, began = Scene(stack, stack.home / "kills.log"), time.monotonic()
         try:
+            if SCENARIOS[name] is redis_kept:
+                scene.keep()
             scene.start("inbox")
             scene.start("engine")
             await SCENARIOS[name](scene, spec.fixes)
@@ -162,6 +203,7 @@ async def played(name: str, spec: Spec) -> dict[str, Any]:
         "params": {"postings": spec.postings, "citizens": spec.citizens, "fixes": spec.fixes},
         "seconds": round(time.monotonic() - began, 1),
         **known.judge(pairs),
+        **scene.notes,
     }
 
 

@@ -12,8 +12,9 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.delivery.deliveries.courier import Courier, forget_forever
+from services.delivery.deliveries.courier import Courier, forget_forever, noting_of
 from services.delivery.deliveries.handlers import Hours, handlers
+from services.delivery.deliveries.messages import Sender
 from services.delivery.mail.confirmations import ask_owners
 from services.delivery.mail.sender import Mailer
 from services.delivery.parts import DeliveryParts
@@ -21,6 +22,7 @@ from services.delivery.push.sender import Pusher
 from services.delivery.push.vapid import Vapid
 from services.delivery.settings import Settings
 from services.delivery.subscriptions.api import router as subscriptions
+from services.delivery.subscriptions.domain import Channel
 from shared import runtime
 from shared.auth import Verifier
 from shared.clock import Clock, utc_now
@@ -111,15 +113,16 @@ async def _at_work(parts: DeliveryParts, consumer: Consumer) -> AsyncIterator[ru
 
 def _couriers(parts: DeliveryParts, pusher: Pusher, mailers: Sequence[Mailer], consumer: Consumer) -> list[Courier]:
     """Two share the connections to the relay: while one takes what is due, the other sends."""
-    is_open, settings = UpToDate(consumer), parts.settings
-    given = (settings, parts.database, parts.hours)
+    is_open, settings, clock = UpToDate(consumer), parts.settings, parts.clock
+
+    def courier(channel: Channel, senders: Sequence[Sender], taking: asyncio.Lock) -> Courier:
+        given = (settings, parts.database, parts.hours, channel, senders, is_open, clock)
+        return Courier(*given, taking=taking, noting=noting)
+
+    noting = noting_of(parts.database, clock)
     phones, boxes = asyncio.Lock(), asyncio.Lock()
-    pushers = [pusher] * settings.push_at_once
-    pushing = [
-        Courier(*given, "push", pushers, is_open, parts.clock, taking=phones) for _ in range(settings.push_couriers)
-    ]
-    halves = [half for half in (mailers[::2], mailers[1::2]) if half]
-    return pushing + [Courier(*given, "mail", half, is_open, parts.clock, taking=boxes) for half in halves]
+    pushing = [courier("push", [pusher] * settings.push_at_once, phones) for _ in range(settings.push_couriers)]
+    return pushing + [courier("mail", half, boxes) for half in (mailers[::2], mailers[1::2]) if half]
 
 
 def _send_off(tasks: runtime.Background, couriers: Sequence[Courier], stopping: asyncio.Event) -> None:

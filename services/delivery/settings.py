@@ -37,13 +37,13 @@ class Settings(UnsubscribeSettings, HoursSettings):
     mail_from: str = Field(
         "no-reply@gwangsan.example", pattern=r"^[^@\s<>]+@[\w.-]+$", description="the address that mail comes from"
     )
-    mail_couriers: int = Field(8, ge=1, le=64, description="how many connections to the mail relay at once")
+    mail_couriers: int = Field(24, ge=1, le=64, description="how many connections to the mail relay at once")
     mail_confirm_hours: float = Field(24.0, gt=0, description="how long the link that confirms an address works")
     mail_confirmations_per_hour: int = Field(
         3, ge=1, description="confirmations sent per hour at the wish of one citizen, and to one address"
     )
     delivery_tick_s: float = Field(0.5, gt=0, description="how often a courier looks for what is due")
-    delivery_at_once: int = Field(200, ge=1, le=1_000, description="addressees that a courier takes at once")
+    delivery_at_once: int = Field(400, ge=1, le=1_000, description="addressees that a courier takes at once")
     delivery_lease_s: float = Field(
         60.0, ge=5, description="after so long what a dead courier had taken is sent by another"
     )

@@ -34,20 +34,35 @@ NOTE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 HOUR_S = 3_600.0
 
 
+Noting = Together[Message, None]
+
+
+def noting_of(database: Database, clock: Clock) -> Noting:
+    """Writes down what was sent: of senders that are done at the same time, in one statement."""
+
+    async def note(messages: Sequence[Message]) -> Sequence[None]:
+        async with database.statement() as connection:
+            await store.sent(connection, [(message.target_id, message.id) for message in messages], clock())
+        return [None] * len(messages)
+
+    return Together(note)
+
+
 class Courier:
     """One of several for a channel, with senders that each send one message at a time.
 
-    `is_open` says whether what is known of postings and consents is up to date; `taking` is shared by the couriers of a channel.
+    `is_open` says whether what is known of postings and consents is up to date; `taking` and `noting` are shared by the
+    couriers of a channel.
     """
 
     def __init__(
         self, settings: Settings, database: Database, hours: Hours, channel: Channel, senders: Sequence[Sender],
-        is_open: Callable[[], bool], clock: Clock, *, taking: asyncio.Lock | None = None,
+        is_open: Callable[[], bool], clock: Clock, *, taking: asyncio.Lock | None = None, noting: Noting | None = None,
     ) -> None:  # fmt: skip
         self._settings, self._database, self._hours, self._clock = settings, database, hours, clock
         self._channel, self._senders, self._is_open = channel, senders, is_open
         self._taking = taking or asyncio.Lock()
-        self._note_sent = Together(self._note_all_sent)
+        self._note_sent = noting or noting_of(database, clock)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Until told to stop; what is in hand is finished."""
@@ -113,12 +128,6 @@ class Courier:
                 log.warning("note_waits", channel=self._channel, error=type(error).__name__)
                 await asyncio.sleep(wait_s)
         await self._note(message, outcome)
-
-    async def _note_all_sent(self, messages: Sequence[Message]) -> Sequence[None]:
-        """Of senders that are done at the same time, one statement."""
-        async with self._database.statement() as connection:
-            await store.sent(connection, [(message.target_id, message.id) for message in messages], self._clock())
-        return [None] * len(messages)
 
     async def _note(self, message: Message, outcome: Outcome) -> None:
         if isinstance(outcome, Accepted):

@@ -89,22 +89,23 @@ _APPLY = text("""
         wanted_at timestamptz, digest boolean, batch uuid)
     WHERE d.alert_id = r.alert_id AND d.target_id = r.target_id
 """)
+# `ended_at IS NULL`, though it says no more than the state: by it the index of what is pending is used.
 _SENT = text("""
     WITH done AS (SELECT * FROM unnest(CAST(:targets AS uuid[]), CAST(:batches AS uuid[])) AS d(target_id, batch)),
     told AS (UPDATE target t SET last_sent_at = :now FROM done WHERE t.id = done.target_id)
     UPDATE delivery d SET state = 'sent', ended_at = :now, content = NULL, because = NULL
-    FROM done WHERE d.target_id = done.target_id AND d.batch = done.batch AND d.state = 'sending'
+    FROM done WHERE d.target_id = done.target_id AND d.batch = done.batch AND d.state = 'sending' AND d.ended_at IS NULL
 """)
 _LATER = text("""
     UPDATE delivery SET state = CASE WHEN attempts >= :most THEN 'dropped' ELSE 'waiting' END,
         because = CASE WHEN attempts >= :most THEN 'gave-up' END, due_at = :until, attempts = attempts - :back,
         ended_at = CASE WHEN attempts >= :most THEN CAST(:now AS timestamptz) END,
         content = CASE WHEN attempts >= :most THEN NULL ELSE content END
-    WHERE target_id = :target AND batch = :batch AND state = 'sending'
+    WHERE target_id = :target AND batch = :batch AND state = 'sending' AND ended_at IS NULL
 """)
 _REFUSED = text("""
     UPDATE delivery SET state = 'dropped', because = 'refused', ended_at = :now, content = NULL
-    WHERE target_id = :target AND batch = :batch AND state = 'sending'
+    WHERE target_id = :target AND batch = :batch AND state = 'sending' AND ended_at IS NULL
 """)
 _FORGET = text("DELETE FROM delivery WHERE ended_at < :before")
 _FORGET_POSTINGS = text("DELETE FROM posting WHERE expires_at < :before")

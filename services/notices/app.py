@@ -21,6 +21,7 @@ from services.notices.parts import NoticesParts
 from services.notices.publishing.api import router as publishing
 from services.notices.search.api import router as search
 from services.notices.settings import Settings
+from services.notices.statistics.api import router as statistics
 from shared import runtime
 from shared.clock import Clock, utc_now
 from shared.publishing import build_publisher
@@ -28,7 +29,7 @@ from shared.redis import connect
 from shared.web import serve
 
 ABOUT = "소식: 기관이 주민에게 바로 알리는 채널"
-ROUTERS = (publishing, drafts, channels, comments, search, feeds, boards)
+ROUTERS = (publishing, drafts, channels, comments, search, feeds, boards, statistics)
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:

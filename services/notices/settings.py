@@ -13,13 +13,8 @@ class Settings(PlatformSettings):
     notices_verified_only: bool = Field(
         False, description="only institutions that an admin verified may publish; emergencies always need that (N8)"
     )
-    notices_remind_before_h: float = Field(
-        24.0, ge=0, description="how long before its deadline a notice is told once more; 0: never"
-    )
     notices_count_least: int = Field(5, ge=1, description="no count of citizens under this is shown")
-    notices_tick_s: float = Field(
-        1.0, gt=0, description="how often publications, expiries and reminders are looked for"
-    )
+    notices_tick_s: float = Field(1.0, gt=0, description="how often publications and expiries are looked for")
     notices_writes_per_minute: int = Field(600, ge=1, description="writing requests of one officer a minute")
     notices_follows_per_minute: int = Field(60, ge=1, description="channels one citizen follows or leaves a minute")
     notices_comments_per_minute: int = Field(5, ge=1, description="comments and reports of one citizen a minute")
@@ -34,6 +29,7 @@ class Settings(PlatformSettings):
     boards_oldest_days: int = Field(30, ge=1, description="what a board dates earlier becomes no draft")
     boards_failing_after: int = Field(3, ge=1, description="failures in a row after which a board is told as failing")
     boards_per_institution: int = Field(20, ge=1, description="boards that are read for one institution")
+    statistics_max_bytes: int = Field(2_000_000, ge=1_000, description="most that is taken of a file of figures")
     boards_private_addresses: bool = Field(
         False, description="lets boards be on private addresses; for development, refused in production"
     )

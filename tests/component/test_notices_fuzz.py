@@ -13,6 +13,7 @@ from services.matching.app import build as build_matching
 from services.matching.settings import Settings as MatchingSettings
 from services.notices.app import ROUTERS, build
 from services.notices.settings import Settings
+from tests.component.test_notices_statistics import card_draft
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.fuzzing import Served, Target, answered_as_described
@@ -50,9 +51,11 @@ async def target(databases: Databases, issuer: Issuer, settings_for: SettingsFor
     notice = await asyncio.to_thread(made.post, "/notices", notice_draft())
     draft = await asyncio.to_thread(made.post, "/drafts", {"notice": notice_draft()})
     comment = await asyncio.to_thread(made.post, f"/notices/{notice['id']}/comments", {"body": "주차는 되나요?"})
+    card = await asyncio.to_thread(made.post, "/statistics", card_draft())
     listed = await asyncio.to_thread(httpx.get, f"{url}/channels")
     made.known = {
         "notice_id": notice["id"], "draft_id": draft["id"], "comment_id": comment["id"],
+        "statistic_id": card["id"],
         "channel_id": listed.json()["items"][0]["id"],
     }  # fmt: skip
     yield made

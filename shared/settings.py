@@ -23,7 +23,10 @@ class PlatformSettings(BaseSettings):
     database_prefix: str = Field(
         "", pattern="^[a-z0-9_]{0,30}$", description="goes before every database name; lets stacks share a server"
     )
-    redis_url: str = Field("redis://127.0.0.1:6379/0", description="Redis, the disposable index")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379/0",
+        description="Redis, the disposable index; a cluster is redis+cluster://host:port,host:port",
+    )
     oidc_issuer: str = Field("http://127.0.0.1:8080/auth", description="issuer that tokens must name")
     oidc_audience: str = Field("gwangsan", description="audience that tokens must name")
     oidc_jwks_url: str | None = Field(None, description="where the issuer's keys are; found by discovery if unset")

@@ -28,6 +28,13 @@ SLOTS_KEPT = 3
 FIX = struct.Struct("<dddqi")
 FIX_FIELDS = (("lat", "<f8"), ("lon", "<f8"), ("accuracy_m", "<f8"), ("observed_ms", "<i8"), ("consent_epoch", "<i4"))
 CHUNK = 500
+_COUNT = """
+local counted = redis.call('INCR', KEYS[1])
+if counted == 1 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+return {counted, redis.call('PTTL', KEYS[1])}
+"""
 
 
 def cell_key(geohash: str) -> str:
@@ -136,9 +143,5 @@ async def mark_whole(redis: Redis, partition: int) -> None:
 
 async def admit(redis: Redis, key: str, most: int, window_s: float) -> int:
     """Count one more use of something within a window: 0 if it may be, else the seconds to wait."""
-    pipe = redis.pipeline(transaction=True)
-    pipe.set(key, 0, nx=True, px=int(window_s * 1000))
-    pipe.incr(key)
-    pipe.pttl(key)
-    _, counted, left_ms = await pipe.execute()
+    counted, left_ms = await redis.eval(_COUNT, 1, key, int(window_s * 1000))
     return 0 if counted <= most else max(1, -(-left_ms // 1000))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from services.matching.alerts.assembly import FRAGMENT, NO_REACH
+from services.matching.alerts.assembly import FRAGMENT, ID_LENGTH, NO_REACH
 from services.matching.engine.fixes import Text
 from services.matching.engine.tables import I64, Rows
 from shared.contracts import Posting
@@ -16,6 +16,7 @@ from shared.contracts import Posting
 SHARED = (
     "urgency_epoch", "urgent", "emergency", "kind", "headline", "institution", "starts_at", "ends_at", "expires_at", "link",
 )  # fmt: skip
+ID_AT = len(',"posting_id":"')
 _encode = msgspec.json.Encoder().encode
 
 
@@ -34,15 +35,26 @@ class Fragments:
         wanted = postings[self.rows["version"][postings] != versions[postings]]
         return np.unique(wanted).tolist() if len(wanted) else []
 
-    def put(self, row: int, posting: Posting, dong: str | None) -> None:
-        fields, name = encoded(posting, dong), f"\n{posting.subject or posting.id}\n{posting.urgency_epoch}".encode()
-        self._wasted += int(self.rows["length"][row] + self.rows["name_length"][row])
-        self._make_room(len(fields) + len(name))
-        at = self._used
-        self.text[at : at + len(fields) + len(name)] = np.frombuffer(fields + name, np.uint8)
-        self._used += len(fields) + len(name)
-        widest_m = max((circle.radius_m for circle in posting.where.circles), default=NO_REACH)
-        self.rows[row] = at, len(fields), at + len(fields), len(name), posting.version, widest_m
+    def put(self, rows: Sequence[int], postings: Sequence[Posting], dongs: Sequence[str | None]) -> None:
+        """Encode so many at once."""
+        if not rows:
+            return
+        fields = [encoded(posting, dong) for posting, dong in zip(postings, dongs, strict=True)]
+        names = [_name(posting, text) for posting, text in zip(postings, fields, strict=True)]
+        text = b"".join([piece for pair in zip(fields, names, strict=True) for piece in pair])
+        self._wasted += int((self.rows["length"][rows] + self.rows["name_length"][rows]).sum())
+        self._make_room(len(text))
+        self.text[self._used : self._used + len(text)] = np.frombuffer(text, np.uint8)
+        lengths = np.array([[len(one) for one in fields], [len(one) for one in names]], np.int64)
+        ends = self._used + lengths.sum(axis=0).cumsum()
+        self._used += len(text)
+        columns = self.rows
+        columns["length"][rows], columns["name_length"][rows] = lengths
+        columns["name_at"][rows], columns["at"][rows] = ends - lengths[1], ends - lengths.sum(axis=0)
+        columns["version"][rows] = [posting.version for posting in postings]
+        columns["reach_m"][rows] = [
+            max((circle.radius_m for circle in posting.where.circles), default=NO_REACH) for posting in postings
+        ]
 
     def drop(self, row: int) -> None:
         if row < len(self.rows):
@@ -54,7 +66,9 @@ class Fragments:
         if self._used + more <= len(self.text):
             return
         if self._wasted * 2 <= self._used:
-            self.text = np.concatenate([self.text, np.zeros(len(self.text) + more, np.uint8)])
+            grown = np.empty(len(self.text) * 2 + more, np.uint8)
+            grown[: self._used] = self.text[: self._used]
+            self.text = grown
             return
         old, self._used, self._wasted = self.text, 0, 0
         self.text = np.zeros(len(old) + more, np.uint8)
@@ -69,7 +83,14 @@ class Fragments:
 
 def encoded(posting: Posting, dong: str | None) -> bytes:
     """Its fields in an alert, each after a comma."""
+    held: Mapping[str, Any] = vars(posting)
     fields: dict[str, Any] = {"posting_id": posting.id, "posting_version": posting.version}
-    fields |= {name: getattr(posting, name) for name in SHARED}
+    fields |= {name: held[name] for name in SHARED}
     shows: Mapping[str, Any] = vars(posting.shows)
     return b"," + _encode({**fields, "shows": shows, "dong": dong})[1:-1]
+
+
+def _name(posting: Posting, fields: bytes) -> bytes:
+    """What an alert's id is made of after the citizen. The posting's own id is in its fields already, as text."""
+    subject = fields[ID_AT : ID_AT + ID_LENGTH] if posting.subject is None else str(posting.subject).encode()
+    return b"\n%b\n%d" % (subject, posting.urgency_epoch)

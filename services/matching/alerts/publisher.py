@@ -28,6 +28,7 @@ AT_ONCE = (
     4_000  # a batch for each partition: they leave in one request, and the next are made while the broker takes them
 )
 HANDED_ON = 4  # turns of the event loop until the client has written a request
+PREPARED_AT_ONCE = 2_000
 LEVEL = 1  # of zstd: a quarter less time than the default, for the same size
 Acknowledged = asyncio.Future[Any]
 NO_FIXES: I64 = np.zeros(0, np.int64)
@@ -59,6 +60,13 @@ class AlertPublisher:
                 waiting += await self._send(list(written), now)
                 self._count(some)
         await asyncio.gather(*waiting)
+
+    async def prepare(self) -> None:
+        """After all postings were restored; others get their turn in between."""
+        rows = np.arange(self._engine.postings.table.size)
+        for first in range(0, len(rows), PREPARED_AT_ONCE):
+            self._writer.prepare(rows[first : first + PREPARED_AT_ONCE], self._clock())
+            await asyncio.sleep(0)
 
     def forget(self, posting_id: UUID) -> None:
         """A posting that closed is not told of any more."""

@@ -78,14 +78,18 @@ class AlertWriter:
                     continue
                 yield Written(partition, self._out[:size].tobytes(), count)
 
+    def prepare(self, rows: I64, now: datetime) -> None:
+        """Encode what postings tell before the first alert of each is waited for."""
+        self._refresh(rows[self._engine.postings.table.rows["open"][rows]], now)
+
     def _refresh(self, rows: I64, now: datetime) -> None:
         """Fragments of postings that changed are encoded anew, and circles that widen are as wide as they are now."""
         postings, current = self._engine.postings.table.rows, self._engine.postings.current
         stale = [
             (row, posting) for row in self._fragments.stale(rows, postings["version"]) if (posting := current[row])
         ]
-        for (row, posting), dong in zip(stale, self._dongs([posting for _, posting in stale]), strict=True):
-            self._fragments.put(row, posting, dong)
+        changed = [posting for _, posting in stale]
+        self._fragments.put([row for row, _ in stale], changed, self._dongs(changed))
         for row in rows[postings["widens"][rows]].tolist():
             posting = current[row]
             if posting is not None:

@@ -75,9 +75,10 @@ def scan_cell(c, dong, was, entry, now_ms, citizens, postings, shapes, pool, pai
     came = not math.isnan(was_lat)
     lat, lon, cos_lat = citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat))
     for k in range(entry.start, entry.start + entry.length):
-        shape = shapes[pool[k]]
-        if is_far(lat, lon, cos_lat, shape) and (not came or is_far(was_lat, was_lon, was_cos, shape)):
+        near = pool[k]
+        if is_far(lat, lon, cos_lat, near) and (not came or is_far(was_lat, was_lon, was_cos, near)):
             continue
+        shape = shapes[near.shape]
         zone = zone_of(lat, lon, cos_lat, dong, citizen.radius_m, shape)
         before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape) if came else BEYOND
         if zone == before and zone != RIM:
@@ -100,9 +101,10 @@ def leave_cell(c, dong, was, entry, citizens, shapes, pool, pairs):
     was_lat, was_lon, was_cos, was_dong = was
     cos_lat = math.cos(math.radians(citizen.lat))
     for k in range(entry.start, entry.start + entry.length):
-        shape = shapes[pool[k]]
-        if is_far(was_lat, was_lon, was_cos, shape):
+        near = pool[k]
+        if is_far(was_lat, was_lon, was_cos, near):
             continue
+        shape = shapes[near.shape]
         before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape)
         if before == INSIDE and zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape) == BEYOND:
             slot = find_pair(pairs, c, shape.posting)

@@ -25,7 +25,10 @@ from services.matching.engine.tables import (
 )
 from shared.clock import SEOUL
 from shared.contracts import Posting
-from shared.geo import District, covering_circle
+from shared.geo import EARTH_M, District, covering_circle
+
+Near = tuple[float, float, float, int]  # a row of NEAR
+ROUNDED_M = 4.0
 
 
 def _over(posting: Posting, now: datetime) -> bool:
@@ -138,28 +141,31 @@ class PostingBook:
             placed.append(self._circle(row, circle.lat, circle.lon, radius_m, widest_m))
         if posting.where.dongs:
             placed.append(self._area(row, posting.where.dongs))
-        for shape, cells in placed:
+        for near, cells in placed:
             for cell in cells:
-                self.cells.add(cell, shape)
-        self._shapes_of[row] = placed
+                self.cells.add(cell, near)
+        self._shapes_of[row] = [(near[-1], cells) for near, cells in placed]
 
-    def _circle(self, row: int, lat: float, lon: float, radius_m: int, widest_m: int) -> tuple[int, list[int]]:
+    def _circle(self, row: int, lat: float, lon: float, radius_m: int, widest_m: int) -> tuple[Near, list[int]]:
         shape = self.shapes.add()
         shapes = self.shapes.rows
         shapes["posting"][shape], shapes["dongs"][shape] = row, 0
         shapes["lat"][shape], shapes["lon"][shape], shapes["radius_m"][shape] = lat, lon, radius_m
-        rim_m = max(1.1 * widest_m, widest_m + 20.0)
-        shapes["cos_lat"][shape], shapes["far_m2"][shape] = math.cos(math.radians(lat)), (rim_m + 1.0) ** 2
-        return shape, covering_circle(lat, lon, rim_m)
+        rim_m, cos_lat = max(1.1 * widest_m, widest_m + 20.0), math.cos(math.radians(lat))
+        shapes["cos_lat"][shape] = cos_lat
+        # The first glance takes the cosine at the citizen for that halfway.
+        bent_m = rim_m * rim_m / (EARTH_M * max(cos_lat, 0.05))
+        return (lat, lon, rim_m + bent_m + ROUNDED_M, shape), covering_circle(lat, lon, rim_m)
 
-    def _area(self, row: int, codes: tuple[str, ...]) -> tuple[int, list[int]]:
+    def _area(self, row: int, codes: tuple[str, ...]) -> tuple[Near, list[int]]:
         known = indices_of(codes, self._district)
         shape = self.shapes.add()
         shapes = self.shapes.rows
         shapes["posting"][shape], shapes["radius_m"][shape] = row, 0.0
         shapes["dongs"][shape] = sum(1 << index for index in known)
         self.areas += 1
-        return shape, sorted({cell for index in known for cell in self._district.dongs[index].cells})
+        cells = {cell for index in known for cell in self._district.dongs[index].cells}
+        return (0.0, 0.0, math.inf, shape), sorted(cells)
 
     def _unplace(self, row: int) -> None:
         for shape, cells in self._shapes_of.pop(row, []):

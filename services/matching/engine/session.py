@@ -101,6 +101,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
             await self._state.start()
             await self._restoring.postings()
+            self._engine.postings.cells.pack()
+            await self._alerts.prepare()
             self._fixes.subscribe([LOCATIONS.name], listener=self)
             await self._fixes.start()
             loops = [

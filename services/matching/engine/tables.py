@@ -98,18 +98,21 @@ SHAPE = np.dtype(
         ("lon", np.float64),
         ("radius_m", np.float64),  # 0: not a circle but the 행정동 in `dongs`, a bit each
         ("cos_lat", np.float64),
-        ("far_m2", np.float64),  # beyond this plane distance, squared, one is beyond its widest exit rim for certain
         ("dongs", np.int64),
         ("posting", np.int64),
     ],
     align=True,
 )
-NEW_SHAPE = (0, 0, 0, 0, np.inf, 0, -1)
+NEW_SHAPE = (0, 0, 0, 0, 0, -1)
 
 # `together` is the citizen's fix_count at the last fix inside the circle or, once in, inside its exit rim, as far as it
 # was written (meeting.meet). Present means at most one fix since: an exit needs a second fix that confirms it (M1).
 PAIR = np.dtype([("key", np.int64), ("alerted", np.int32), ("together", np.int32)], align=True)
 NO_PAIR = (-1, NOT_ALERTED, LONG_AGO)
+
+# A shape as its cells hold it: one after another what tells of most that they are far, without a look at the shape itself.
+# Beyond `far_m` one is beyond its widest exit rim for certain, though places are rounded to single precision here.
+NEAR = np.dtype([("lat", np.float32), ("lon", np.float32), ("far_m", np.float32), ("shape", np.int32)], align=True)
 
 CELL = np.dtype([("cell", np.int64), ("start", np.int64), ("length", np.int32), ("room", np.int32)], align=True)
 NO_CELL = (-1, 0, 0, 0)
@@ -146,23 +149,24 @@ class Table:
 
 
 class Cells:
-    """geohash cell → the shapes that touch it: a hash table with linear probing, each cell with a run of `pool`."""
+    """geohash cell → the shapes that touch it: a hash table with linear probing, each cell with a run of `pool`, rows of NEAR."""
 
     def __init__(self) -> None:
         self.table = _filled(CELL, NO_CELL, 1 << 12)
-        self.pool = np.zeros(1 << 14, np.int32)
+        self.pool = np.zeros(1 << 14, NEAR)
         self.size = 0
         self.longest = 0
         self._used = 0
 
-    def add(self, cell: int, shape: int) -> None:
+    def add(self, cell: int, near: tuple[float, float, float, int]) -> None:
+        """`near` is a row of NEAR."""
         at = self._find(cell)
         if self.table["cell"][at] < 0:
             at = self._claim(cell, at)
         entry = self.table[at]
         if entry["length"] == entry["room"]:
             self._move(entry)
-        self.pool[entry["start"] + entry["length"]] = shape
+        self.pool[entry["start"] + entry["length"]] = near
         entry["length"] += 1
         self.longest = max(self.longest, int(entry["length"]))
 
@@ -170,8 +174,18 @@ class Cells:
         """The cell's last shape takes the place of the removed one."""
         entry = self.table[self._find(cell)]
         run = self.pool[entry["start"] : entry["start"] + entry["length"]]
-        run[int(np.flatnonzero(run == shape)[0])] = run[-1]
+        run[int(np.flatnonzero(run["shape"] == shape)[0])] = run[-1]
         entry["length"] -= 1
+
+    def pack(self) -> None:
+        """All runs one after another, neighbours beside each other and without room to grow: what many postings left scattered."""
+        occupied = np.flatnonzero(self.table["cell"] >= 0)
+        occupied = occupied[np.argsort(self.table["cell"][occupied])]
+        lengths = self.table["length"][occupied].astype(np.int64)
+        starts = np.cumsum(lengths) - lengths
+        moved = np.repeat(self.table["start"][occupied] - starts, lengths) + np.arange(lengths.sum())
+        self.pool, self._used = self.pool[moved], len(moved)
+        self.table["start"][occupied], self.table["room"][occupied] = starts, lengths
 
     def _find(self, cell: int) -> int:
         """The cell's slot, or the free one where it would go; zones.find_cell probes by the same rule."""
@@ -197,7 +211,9 @@ class Cells:
         """A full run moves to one twice as roomy."""
         room, start, length = max(4, int(entry["room"]) * 2), int(entry["start"]), int(entry["length"])
         if self._used + room > len(self.pool):
-            self.pool = np.concatenate([self.pool, np.zeros(max(len(self.pool), room), np.int32)])
+            grown = np.empty(len(self.pool) + max(len(self.pool), room), NEAR)
+            grown[: self._used] = self.pool[: self._used]
+            self.pool = grown
         self.pool[self._used : self._used + length] = self.pool[start : start + length]
         entry["start"], entry["room"] = self._used, room
         self._used += room

@@ -45,11 +45,12 @@ def find_cell(lat, lon, cells):
 
 
 @compiled
-def is_far(lat, lon, cos_lat, shape):
-    """Whether a point is BEYOND a circle at the first glance, without a division or a root; false says nothing."""
-    x = (lon - shape.lon) * METRES_PER_DEGREE * 0.5 * (cos_lat + shape.cos_lat)
-    y = (lat - shape.lat) * METRES_PER_DEGREE
-    return x * x + y * y > shape.far_m2 and cos_lat > 0.1 and abs(lon - shape.lon) < 180.0
+def is_far(lat, lon, cos_lat, near):
+    """Whether a point is BEYOND a circle at the first glance, by its row of NEAR alone; false says nothing."""
+    x = (lon - near.lon) * METRES_PER_DEGREE * cos_lat
+    y = (lat - near.lat) * METRES_PER_DEGREE
+    far_m = np.float64(near.far_m)
+    return x * x + y * y > far_m * far_m and cos_lat > 0.1 and abs(lon - near.lon) < 180.0
 
 
 @compiled

@@ -11,6 +11,7 @@ BENCHES = {
     "kills": "what the inbox holds when workers, Redis and the broker are killed amid 200,000 fixes",
     "matching": "the engine beside Tile38, Redis GEOSEARCH, PostGIS and a bare copy; latency, fan-out, several workers",
     "fan_out": "a posting that opens among 100,000 citizens, and 200 at once, beside the peers",
+    "chart": "what `matching --json docs/bench/matching.json` measured, as tables and a chart in the docs",
     "jobs": "claims on one hot posting, lists of 100,000, imports of 10,000 rows",
     "spaces": "free times of 500 spaces for a week, bookings a second, at 10,000 and 1,000,000 bookings",
     "spaces_import": "전국공공시설개방정보표준데이터 of 10,000 rows: looked at, applied, again, every row changed",

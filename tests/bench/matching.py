@@ -118,7 +118,7 @@ async def _measured(arena: Arena, name: str, bench: Bench, options: argparse.Nam
         work = part(bench.made(), share)
         await arena.fill(work, fixes=bench.preloaded)
         ready = Prepared(arena, work, truth(work), options.limit)
-        if bench.run is stream:
+        if bench.run is stream and share == 1.0:
             await stream(ready, SYSTEMS["floor"])  # not counted: a broker that has just begun compiles itself first
         rows += await _rounds(ready, name, bench, [s for s in here if _share(bench, s) == share], options)
     return rows

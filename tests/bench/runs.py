@@ -58,7 +58,8 @@ async def stream(ready: Prepared, system: System) -> list[Result]:
         complete = await arena.finished(live.done, len(ready.known.must), live.quiet_s, ready.limit_s)
         memory = cpu.memory_mib()
         told = await arena.alerts(work)
-    began, ended = float(told.at.min()), float(told.at.max())
+    began = float(told.at.min())
+    ended = max(float(told.at.max()), began + 0.001)  # the broker's clock ticks in milliseconds
     share = 1.0 if complete else min(1.0, len(told.pairs) / len(ready.known.must))
     fixes, spent = work.spec.fixes * share, cpu.between(began, ended)
     judged = ready.known.judge(told.pairs) if system.module != "floor" else {}

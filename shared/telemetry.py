@@ -47,6 +47,8 @@ STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")
 INBOX_WRITTEN = Counter("gwangsan_inbox_total", "Alerts at the inbox by outcome", ["outcome"])
 BOARDS_READ = Counter("gwangsan_boards_read_total", "Looks at institutions' boards by outcome", ["outcome"])
 BOARDS_FAILING = Gauge("gwangsan_boards_failing", "Boards that keep failing")
+KOSIS_READ = Counter("gwangsan_kosis_read_total", "Cards read from KOSIS by outcome", ["outcome"])
+KOSIS_FAILING = Gauge("gwangsan_kosis_failing", "Cards that keep failing to be read from KOSIS")
 DELIVERIES = Counter("gwangsan_deliveries_total", "Messages to phones and mailboxes by outcome", ["what", "outcome"])
 DELIVERY_S = Histogram(
     "gwangsan_delivery_seconds",

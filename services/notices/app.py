@@ -17,6 +17,8 @@ from services.notices.drafts.api import router as drafts
 from services.notices.feeds import store as feed_store
 from services.notices.feeds.api import router as feeds
 from services.notices.feeds.cache import Cache, Version
+from services.notices.kosis import polling as kosis_polling
+from services.notices.kosis.api import router as kosis
 from services.notices.parts import NoticesParts
 from services.notices.publishing.api import router as publishing
 from services.notices.search.api import router as search
@@ -29,14 +31,18 @@ from shared.redis import connect
 from shared.web import serve
 
 ABOUT = "소식: 기관이 주민에게 바로 알리는 채널"
-ROUTERS = (publishing, drafts, channels, comments, search, feeds, boards, statistics)
+ROUTERS = (publishing, drafts, channels, comments, search, feeds, boards, statistics, kosis)
 
 
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
     if settings.environment == "production" and settings.boards_private_addresses:
         raise ValueError("GWANGSAN_BOARDS_PRIVATE_ADDRESSES is for development")
-    watched = {"boards": partial(polling.none_keeps_failing, failing_after=settings.boards_failing_after)}
+    after = settings.boards_failing_after
+    watched = {
+        "boards": partial(polling.none_keeps_failing, failing_after=after),
+        "kosis": partial(kosis_polling.none_keeps_failing, failing_after=after),
+    }
     app = build_publisher("notices", settings, ROUTERS, description=ABOUT, clock=clock, watched=watched)
     redis = connect(settings.redis_url, timeout_s=2)
     parts = NoticesParts(app.state.parts.database, clock, settings, redis)
@@ -46,11 +52,14 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         boards_of = polling.client(private=settings.boards_private_addresses)
+        kosis_of = kosis_polling.client(private=settings.boards_private_addresses)
         async with base(app), runtime.background() as tasks:
             tasks.start("chores", do_chores_forever(parts))
             tasks.start("boards", polling.look_forever(parts, boards_of))
+            tasks.start("kosis", kosis_polling.look_forever(parts, kosis_of))
             yield
         await boards_of.close()
+        await kosis_of.close()
         await redis.aclose()
 
     app.router.lifespan_context = lifespan

@@ -30,6 +30,16 @@ class Settings(PlatformSettings):
     boards_failing_after: int = Field(3, ge=1, description="failures in a row after which a board is told as failing")
     boards_per_institution: int = Field(20, ge=1, description="boards that are read for one institution")
     statistics_max_bytes: int = Field(2_000_000, ge=1_000, description="most that is taken of a file of figures")
+    kosis_url: str = Field(
+        "https://kosis.kr/openapi/Param/statisticsParameterData.do",
+        description="where cards are read that name a table of KOSIS",
+    )
+    kosis_api_key: str = Field(
+        "", repr=False, description="the platform's key to KOSIS; without one no card is read from there"
+    )
+    kosis_every_s: float = Field(
+        21_600.0, ge=1, description="how often a card is read from KOSIS; doubles after each failure, to a day"
+    )
     boards_private_addresses: bool = Field(
         False, description="lets boards be on private addresses; for development, refused in production"
     )

@@ -13,12 +13,12 @@ from services.matching.app import build as build_matching
 from services.matching.settings import Settings as MatchingSettings
 from services.notices.app import ROUTERS, build
 from services.notices.settings import Settings
-from tests.component.test_notices_statistics import card_draft
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.fuzzing import Served, Target, answered_as_described
 from tests.issuer import Issuer, token
 from tests.publishers import NOBODY_LISTENS, notice_draft
+from tests.statistics import card_draft
 
 pytestmark = pytest.mark.component
 

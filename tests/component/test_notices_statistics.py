@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import AsyncIterator
-from html.parser import HTMLParser
-from typing import Any
 from uuid import uuid4
 from xml.etree.ElementTree import fromstring
 
@@ -21,10 +17,10 @@ from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import Institution, NoticesDesk, open_notices, somebody
 from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
+from tests.statistics import FORMS, Tags, card_draft, cells, edit_of, everything, made, points, read, upload
 
 pytestmark = pytest.mark.component
 
-FORMS = ("chart.svg", "table.html", "table.csv", "embed")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -40,56 +36,6 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
 @pytest_asyncio.fixture
 async def office(desk: NoticesDesk) -> Institution:
     return await desk.institution()
-
-
-def points(table: dict[str, dict[str, int]], **more: Any) -> list[dict[str, Any]]:
-    return [
-        {"period": period, "group": group, "value": value, **more}
-        for period, groups in table.items()
-        for group, value in groups.items()
-    ]
-
-
-def card_draft(**changed: Any) -> dict[str, Any]:
-    return {
-        "title": f"동별 이용자 {uuid4().hex[:6]}", "unit": "명", "every": "month", "source": "광산구 통계", "as_of": "2026-06-01",
-        "points": points({"2026-03": {"수완동": 40, "첨단1동": 12, "하남동": 3}}), **changed,
-    }  # fmt: skip
-
-
-def edit_of(card: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    kept = {name: card[name] for name in ("title", "unit", "source", "source_url", "note", "as_of")}
-    return {**kept, "points": points({"2026-03": {"수완동": 40}}), **changed}
-
-
-async def made(desk: NoticesDesk, office: Institution, **changed: Any) -> dict[str, Any]:
-    card: dict[str, Any] = await desk.good("POST", "/statistics", card_draft(**changed), as_=office.both)
-    return card
-
-
-async def read(desk: NoticesDesk, card: dict[str, Any], form: str = "", **more: Any) -> Any:
-    return await desk.http.get(f"/statistics/{card['id']}{'/' + form if form else ''}", **more)
-
-
-async def upload(desk: NoticesDesk, card: dict[str, Any], office: Institution, raw: bytes, **query: Any) -> Any:
-    path = f"/statistics/{card['id']}/{query.pop('kind', 'import')}"
-    headers = desk.bearer(query.pop("as_", office.both)) | {"Idempotency-Key": query.pop("key", uuid4().hex)}
-    params = {"as_of": "2026-06-01", **query}
-    return await desk.http.post(path, content=raw, headers=headers, params=params)
-
-
-def cells(card: dict[str, Any], period: str = "2026-03") -> dict[str, float | None]:
-    (line,) = (line for line in card["table"] if line["period"] == period)
-    return {"": line["total"]["value"], **{group: cell["value"] for group, cell in line["groups"].items()}}
-
-
-async def everything(desk: NoticesDesk, card: dict[str, Any]) -> str:
-    """All that anybody can read of it, joined; marks of style and size left out."""
-    answers = [await read(desk, card), await read(desk, card, "revisions")]
-    answers += [await read(desk, card, form, params={"lang": lang}) for form in FORMS for lang in ("ko", "en")]
-    answers.append(await desk.http.get("/statistics", params={"channel": card["channel"]}))
-    assert {answer.status_code for answer in answers} == {200}
-    return "\n".join(re.sub(r"<style>.*?</style>", "", answer.text) for answer in answers)
 
 
 async def test_a_card_says_what_it_counts_where_from_and_of_when(desk: NoticesDesk, office: Institution) -> None:
@@ -209,22 +155,6 @@ async def test_an_embed_may_be_framed_by_anybody_and_runs_nothing(desk: NoticesD
     assert "'=cmd" in (await read(desk, card, "table.csv")).text, "no spreadsheet runs it"
 
 
-class Tags(HTMLParser):
-    """What elements and attributes a page really has."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-        self.attributes: set[str] = set()
-        self.scopes: list[str | None] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-        if tag == "th":
-            self.scopes.append(dict(attrs).get("scope"))
-
-
 async def test_the_table_is_read_by_its_headers(desk: NoticesDesk, office: Institution) -> None:
     card = await made(desk, office)
     found = Tags()
@@ -295,94 +225,6 @@ async def test_a_withdrawn_card_is_gone_and_comes_back_with_its_history_alone(
     back = await desk.good("PUT", f"/statistics/{card['id']}", body, as_=office.both, version=1)
     assert cells(back)[""] is None, "12 was hidden and stays so; the sum would tell it"
     assert len((await read(desk, card, "revisions")).json()) == 2
-
-
-async def test_a_file_is_taken_row_by_row_or_whole(desk: NoticesDesk, office: Institution) -> None:
-    card = await made(desk, office)
-    raw = '기간,구분,값\n2026-04,수완동,"1,234"\n2026-13,수완동,5\n2026-05,하남동,-\n2026-04,수완동,7\n2026-05,수완동,1e400\n'
-    for mode, status in (("dry-run", 200), ("all-or-nothing", 422)):
-        answer = await upload(desk, card, office, raw.encode("cp949"), mode=mode)
-        assert answer.status_code == status
-        assert (await read(desk, card)).json()["version"] == 1
-    answer = await upload(desk, card, office, raw.encode("utf-8-sig"))
-    report = answer.json()
-    assert {name: report[name] for name in ("rows", "added", "refused", "version")} == {
-        "rows": 5, "added": 1, "refused": 4, "version": 2,
-    }  # fmt: skip
-    assert [(e["line"], e["column"], e["rule"]) for e in report["errors"]] == [
-        (3, "period", "period"), (4, "value", "no-figure"), (5, "period", "twice"), (6, "value", "number"),
-    ]  # fmt: skip
-    assert cells((await read(desk, card)).json(), "2026-04") == {"": 1234, "수완동": 1234}
-
-
-async def test_a_file_that_is_none_changes_nothing(desk: NoticesDesk, office: Institution) -> None:
-    card = await made(desk, office)
-    for raw, rule in (
-        (b"", "header"), (b"\xff\xfe\x00a", "encoding"), (b"a,b\n1,2\n", "header"), ("기간,값\n".encode(), "empty"),
-        ("기간,값\n2026-01,\"9\n".encode(), "csv"), ("기간,값\0\n".encode(), "nul-character"),
-        ("기간,값\n" + "2026-01,9\n" * 5_001, "how-many"),
-    ):  # fmt: skip
-        answer = await upload(desk, card, office, raw if isinstance(raw, bytes) else raw.encode())
-        assert broken_rules(answer) == {("body.file", rule)}
-    answer = await upload(desk, card, office, b"x" * 300_001)
-    assert_problem(answer, 413, "too-large")
-    assert (await read(desk, card)).json()["version"] == 1
-
-
-async def test_the_same_file_under_one_key_is_taken_once(desk: NoticesDesk, office: Institution) -> None:
-    card, key = await made(desk, office), uuid4().hex
-    raw = "기간,구분,값\n2026-04,수완동,77\n".encode()
-    first, again = [await upload(desk, card, office, raw, key=key) for _ in range(2)]
-    assert first.json() == again.json()
-    assert again.headers["idempotent-replayed"] == "true"
-    assert_problem(await upload(desk, card, office, raw + b"\n", key=key), 422, "idempotency-key-reused")
-
-
-async def test_days_are_those_of_seoul(desk: NoticesDesk, office: Institution) -> None:
-    july = {"as_of": "2026-07-01", "points": points({"2026-07": {"": 9}})}
-    with desk.clock.at("2026-06-30T23:59:50+09:00"):
-        answer = await desk.ask("POST", "/statistics", card_draft(**july), as_=office.both)
-        assert broken_rules(answer) == {("body.as_of", "in-future")}
-        answer = await desk.ask("POST", "/statistics", card_draft(**{**july, "as_of": "2026-06-30"}), as_=office.both)
-        assert broken_rules(answer) == {("body.period", "in-future")}
-    with desk.clock.at("2026-07-01T00:00:01+09:00"):
-        card = await made(desk, office, **july)
-        assert card["period"] == "2026-07"
-
-
-@pytest.mark.parametrize(
-    ("point", "rule"),
-    [
-        ({"value": "1e400"}, "number"), ({"value": "NaN"}, "number"), ({"value": "-"}, "no-figure"), ({"value": "1,23"}, "number"),
-        ({"value": "-3"}, "whole-number"), ({"value": "1.5"}, "whole-number"), ({"value": "9" * 15}, "value"),
-        ({"period": "2026-00"}, "period"), ({"period": "9999-01"}, "period"), ({"group": "소계"}, "sum-within"),
-        ({"group": "a\u202eb"}, "name"),
-    ],
-)  # fmt: skip
-async def test_a_figure_that_is_none_is_refused_by_its_rule(
-    desk: NoticesDesk, office: Institution, point: dict[str, Any], rule: str
-) -> None:
-    whole = [{"period": "2026-03", "group": "가", "value": 9, **point}]
-    answer = await desk.ask("POST", "/statistics", card_draft(points=whole), as_=office.both)
-    assert {broken for _, broken in broken_rules(answer)} == {rule}
-
-
-async def test_what_overflows_json_is_no_number(desk: NoticesDesk, office: Institution) -> None:
-    raw = json.dumps(card_draft()).replace('"value": 40', '"value": 1e400')
-    headers = desk.bearer(office.both) | {"Idempotency-Key": uuid4().hex, "Content-Type": "application/json"}
-    answer = await desk.http.post("/statistics", content=raw, headers=headers)
-    assert {rule for _, rule in broken_rules(answer)} == {"number"}
-
-
-async def test_full_width_digits_are_digits_and_groups_must_be_parts(desk: NoticesDesk, office: Institution) -> None:
-    card = await made(desk, office, points=[{"period": "２０２６년 3월", "group": "전체", "value": "１，２３４"}])
-    assert cells(card) == {"": 1234}
-    overlapping = points({"2026-03": {"": 10, "가": 8, "나": 8}})
-    answer = await desk.ask("POST", "/statistics", card_draft(points=overlapping), as_=office.both)
-    assert broken_rules(answer) == {("body.points", "groups-overlap")}
-    twice = points({"2026-03": {"가": 9}}) + points({"2026년 3월": {"가": 10}})
-    answer = await desk.ask("POST", "/statistics", card_draft(points=twice), as_=office.both)
-    assert broken_rules(answer) == {("body.points", "twice")}
 
 
 async def test_no_event_carries_a_figure(desk: NoticesDesk, office: Institution) -> None:

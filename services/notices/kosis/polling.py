@@ -1,0 +1,120 @@
+"""Cards are read from KOSIS when they are due: asked outside any transaction, taken in within one. A failure is told and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from services.notices.boards.polling import Failed
+from services.notices.kosis import store
+from services.notices.kosis.domain import Source, next_look
+from services.notices.parts import NoticesParts
+from services.notices.statistics import store as statistics
+from services.notices.statistics.domain import Statistic
+from services.notices.statistics.files import Series, of_kosis
+from services.notices.statistics.handlers import add_series
+from shared import telemetry
+from shared.clock import SEOUL
+from shared.outside import Forbidden, Outside, TooLarge, Unreachable
+from shared.publishing import Parts
+from shared.rules import Refused
+from shared.web.problems import Problem
+
+log = structlog.get_logger()
+
+LEASE = timedelta(minutes=5)
+AT_ONCE = 2
+REASON = "KOSIS에서 읽음"
+
+
+def client(*, private: bool) -> Outside:
+    """One that is guarded as boards' is: never into our own network, wherever KOSIS redirects to."""
+    return Outside(private=private, schemes=("https",), total_s=20.0)
+
+
+async def look_at_due(parts: NoticesParts, outside: Outside) -> int:
+    """Looks at what is due; returns how many."""
+    if not parts.settings.kosis_api_key:
+        return 0
+    async with parts.database.transaction() as tx:
+        sources = await store.take_due(tx, parts.clock(), LEASE, AT_ONCE)
+    await asyncio.gather(*(_look_at(parts, outside, source) for source in sources))
+    return len(sources)
+
+
+async def _look_at(parts: NoticesParts, outside: Outside, source: Source) -> None:
+    settings, now = parts.settings, parts.clock()
+    try:
+        await _read(parts, outside, source, now)
+        telemetry.KOSIS_READ.labels("read").inc()
+    except (Failed, Refused, Problem) as error:
+        because = f"{error.rule}: {error}" if isinstance(error, Refused) else str(error)
+        async with parts.database.transaction() as tx:
+            due_at = next_look(source.failures + 1, settings.kosis_every_s, now)
+            await store.failed(tx, source.statistic_id, now, due_at, because)
+        telemetry.KOSIS_READ.labels("failed").inc()
+        rule = error.rule if isinstance(error, Refused) else type(error).__name__
+        log.warning("kosis_failed", statistic=str(source.statistic_id), because=rule, failures=source.failures + 1)
+
+
+async def _read(parts: NoticesParts, outside: Outside, source: Source, now: datetime) -> None:
+    """Raises Failed, Refused, Problem."""
+    async with parts.database.transaction() as tx:
+        card = await statistics.get(tx, source.statistic_id)
+    if card is None:
+        return
+    raw, today = await _asked(parts, outside, source, card), now.astimezone(SEOUL).date()
+    series: Series = await asyncio.to_thread(of_kosis, raw, card.about, today)
+    async with parts.database.transaction() as tx:
+        before = await statistics.get(tx, source.statistic_id, for_update=True)
+        row = await store.get(tx, source.statistic_id)
+        if (
+            before is None
+            or before.withdrawn_at is not None
+            or row is None
+            or store.source_of(row).asked != source.asked
+        ):
+            return  # withdrawn, left or read from elsewhere meanwhile
+        await add_series(tx, before, series, ("valid-rows", before.as_of, REASON), now)
+        due_at = next_look(0, parts.settings.kosis_every_s, now)
+        await store.was_read(tx, source.statistic_id, now, due_at, series.missing, len(series.errors))
+
+
+async def _asked(parts: NoticesParts, outside: Outside, source: Source, card: Statistic) -> bytes:
+    """Raises Failed; no word of the address, which holds the key."""
+    settings = parts.settings
+    url = source.asked.url(settings.kosis_url, settings.kosis_api_key, card.about.every)
+    try:
+        answer = await outside.ask("GET", url, headers={"Accept": "application/json"},
+                                   most_bytes=settings.statistics_max_bytes, redirects=2)  # fmt: skip
+    except Forbidden as error:
+        raise Failed(f"forbidden: {error}") from None
+    except TooLarge as error:
+        raise Failed(f"too-large: {error}") from None
+    except Unreachable as error:
+        raise Failed(f"unreachable: {error}") from None
+    if answer.status != 200:
+        raise Failed(f"status: {answer.status}")
+    return answer.body
+
+
+async def look_forever(parts: NoticesParts, outside: Outside) -> None:
+    while True:
+        try:
+            while await look_at_due(parts, outside):
+                log.debug("kosis_looked_at")
+            async with parts.database.transaction() as tx:
+                telemetry.KOSIS_FAILING.set(await store.failing(tx, parts.settings.boards_failing_after))
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("kosis_waits", error=type(error).__name__)
+        await asyncio.sleep(parts.settings.boards_tick_s)
+
+
+async def none_keeps_failing(parts: Parts, failing_after: int) -> str | None:
+    """For /readyz: told there, and makes nothing unready."""
+    async with parts.database.transaction() as tx:
+        count = await store.failing(tx, failing_after)
+    return f"{count} cards could not be read from KOSIS {failing_after} times in a row or oftener" if count else None

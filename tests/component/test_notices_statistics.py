@@ -16,7 +16,7 @@ from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
 from tests.notices import Institution, NoticesDesk, open_notices, somebody
-from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules
+from tests.publishers import NOBODY_LISTENS, assert_problem, broken_rules, notice_draft
 from tests.statistics import FORMS, Tags, card_draft, cells, edit_of, everything, made, points, read, upload
 
 pytestmark = pytest.mark.component
@@ -225,6 +225,29 @@ async def test_a_withdrawn_card_is_gone_and_comes_back_with_its_history_alone(
     back = await desk.good("PUT", f"/statistics/{card['id']}", body, as_=office.both, version=1)
     assert cells(back)[""] is None, "12 was hidden and stays so; the sum would tell it"
     assert len((await read(desk, card, "revisions")).json()) == 2
+
+
+async def test_a_notice_brings_a_card_to_residents(desk: NoticesDesk, office: Institution) -> None:
+    card, other = await made(desk, office), await made(desk, await desk.institution())
+    notice = await desk.published(as_=office.both, statistics=[card["id"], card["id"]])
+    assert notice["statistics"] == [card["id"]]
+    feed = await desk.http.get("/feeds/atom", params={"channel": office.name})
+    assert f"/api/notices/statistics/{card['id']}/embed" in feed.text
+    feed = await desk.http.get("/feeds/json", params={"channel": office.name})
+    (item,) = feed.json()["items"]
+    assert [one["url"].endswith(f"/{card['id']}/chart.svg") for one in item["attachments"]] == [True]
+    (told,) = await desk.told(notice["id"])
+    assert card["id"] not in told.model_dump_json(), "the posting tells of the notice; the card is read where it is"
+    for wrong in (other["id"], str(uuid4())):
+        answer = await desk.ask("POST", "/notices", notice_draft(statistics=[wrong]), as_=office.both)
+        assert broken_rules(answer) == {("body.statistics", "own-card")}
+        edit = {"statistics": [wrong]}
+        answer = await desk.ask("PATCH", f"/notices/{notice['id']}", edit, as_=office.both, version=1)
+        assert broken_rules(answer) == {("body.statistics", "own-card")}
+    edited = await desk.good("PATCH", f"/notices/{notice['id']}", {"statistics": []}, as_=office.both, version=1)
+    assert edited["statistics"] == []
+    diff = await desk.good("GET", f"/notices/{notice['id']}/diff", as_=None, params={"from_version": 1, "to_version": 2})
+    assert [change["field"] for change in diff["changes"]] == ["statistics"]
 
 
 async def test_no_event_carries_a_figure(desk: NoticesDesk, office: Institution) -> None:

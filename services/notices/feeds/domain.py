@@ -71,6 +71,11 @@ def page_of(base: str, id_: UUID) -> str:
     return f"{base}/#/notices/{id_}"
 
 
+def card_of(base: str, id_: UUID, form: str) -> str:
+    """Where a statistic card that a notice shows is seen."""
+    return f"{base}/api/notices/statistics/{id_}/{form}"
+
+
 def plain_summary(notice: Notice) -> str:
     """쉬운 말 where there is one, else how the text begins."""
     return notice.terms.summary or notice.terms.body[:300]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from xml.sax.saxutils import escape, quoteattr
 
-from services.notices.feeds.domain import Feed, changed_at, page_of, plain_summary, writable
+from services.notices.feeds.domain import Feed, card_of, changed_at, page_of, plain_summary, writable
 from services.notices.publishing.domain import Notice
 
 XML = '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -50,6 +50,10 @@ def _atom_entry(feed: Feed, notice: Notice) -> str:
     links = f'<link rel="alternate" href={_attr(page_of(feed.base, notice.id))}/>' + "".join(
         f'<link rel="related" href={_attr(one.url)} title={_attr(one.name)}/>' for one in terms.attachments
     )
+    links += "".join(
+        f'<link rel="related" type="text/html" href={_attr(card_of(feed.base, id_, "embed"))}/>'
+        for id_ in terms.statistics
+    )
     if terms.emergency:
         links += f'<link rel="alternate" type="application/cap+xml" href={_attr(f"{feed.base}/api/notices/feeds/cap/{notice.id}")}/>'
     return (
@@ -89,7 +93,10 @@ def json_feed(feed: Feed) -> bytes:
             "content_text": writable(notice.terms.body), "summary": writable(plain_summary(notice)),
             "date_published": rfc3339(notice.created_at), "date_modified": rfc3339(changed_at(notice)),
             "authors": [{"name": notice.institution}], "tags": _categories(notice), "language": "ko",
-            "attachments": [{"url": a.url, "mime_type": "application/octet-stream", "title": a.name} for a in notice.terms.attachments],
+            "attachments": [
+                *({"url": a.url, "mime_type": "application/octet-stream", "title": a.name} for a in notice.terms.attachments),
+                *({"url": card_of(feed.base, id_, "chart.svg"), "mime_type": "image/svg+xml"} for id_ in notice.terms.statistics),
+            ],
         }
         for notice in feed.notices
     ]  # fmt: skip

@@ -43,8 +43,8 @@ class Terms:
     """What officers decide about a notice. Empty interests mean every resident of the target.
 
     `followers`: those who follow the channel, wherever they are, besides the target. `summary` is in plain words (쉬운 말).
-    `origin` names the original where another channel tells of the same thing (docs/decisions/0009). `edited_at` is when
-    what people read was last changed.
+    `statistics` are cards that it shows. `origin` names the original where another channel tells of the same thing
+    (docs/decisions/0009). `edited_at` is when what people read was last changed.
     """
 
     headline: str
@@ -62,6 +62,7 @@ class Terms:
     translations: tuple[Translation, ...] = ()
     origin: str | None = None
     edited_at: datetime | None = None
+    statistics: tuple[UUID, ...] = ()
 
 
 Notice = Offer[Terms]
@@ -134,11 +135,6 @@ def seen_at(notice: Notice, now: datetime) -> Notice:
     return replace(notice, status="closed", closed_because=EXPIRED)
 
 
-def reminded(notice: Notice, now: datetime) -> Notice:
-    """The same words in a new urgency epoch: all whom it concerns are told once more before the deadline."""
-    return offers.changed(notice, notice.terms, now, told_anew=True)
-
-
 def subject_of(origin: str | None) -> UUID | None:
     """What notices of one origin share. The id of a notice that is told on is itself the subject."""
     if origin is None:
@@ -157,6 +153,6 @@ def as_posting(notice: Notice) -> Posting:
         urgency_epoch=notice.urgency_epoch, urgent=terms.urgent, emergency=terms.emergency,
         status=notice.status, closed_because=notice.closed_because, where=terms.target,
         audience=Audience(interests=terms.interests, channel=terms.channel, followers=terms.followers),
-        headline=terms.headline, institution=notice.institution, expires_at=terms.expires_at, shows=Shows(),
+        headline=terms.headline, institution=notice.institution, expires_at=terms.expires_at, deadline=terms.deadline, shows=Shows(),
         link=f"/api/notices/notices/{notice.id}", changed_at=notice.changed_at,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,6 +14,7 @@ from services.notices.parts import SOURCE, NoticesParts
 from services.notices.publishing import domain, store
 from services.notices.publishing.domain import Notice, Terms
 from services.notices.publishing.store import notices
+from services.notices.statistics.handlers import check_cards
 from shared.offers.desk import Desk
 from shared.rules import Refused
 
@@ -33,19 +34,20 @@ async def open_notice(
 
 
 async def change_notice(tx: AsyncConnection, before: Notice, after: Notice) -> None:
-    """Save, keep the revision, tell. Another deadline is reminded of anew."""
+    """Save, keep the revision, tell."""
     if after.version == before.version:
         return
+    if after.terms.statistics != before.terms.statistics:
+        await check_cards(tx, after.terms.statistics, after.institution)
     await channels.add(tx, after.terms.channel, after.institution, after.changed_at)
     await desk.change(tx, before, after)
     for version in (before, after):
         await store.revise(tx, version)
-    if after.terms.deadline != before.terms.deadline:
-        await store.note_reminder(tx, after.id, None)
 
 
 async def named_rightly(tx: AsyncConnection, terms: Terms, institution: Institution) -> Terms:
-    """Only a verified institution may name an origin; telling on a notice that names one means that one."""
+    """Only a verified institution may name an origin; telling on a notice that names one means that one. Cards are one's own."""
+    await check_cards(tx, terms.statistics, institution.name)
     if terms.origin is None:
         return terms
     if not institution.verified:
@@ -64,15 +66,4 @@ async def expire_due(tx: AsyncConnection, parts: NoticesParts) -> int:
     for id_ in ids:
         before = await desk.find(tx, id_)
         await desk.change(tx, before, domain.expired(before, now))
-    return len(ids)
-
-
-async def remind_due(tx: AsyncConnection, parts: NoticesParts) -> int:
-    """Tell once more of what has its deadline soon; each deadline once. Returns how many."""
-    now, ahead = parts.clock(), timedelta(hours=parts.settings.notices_remind_before_h)
-    ids = await store.to_remind(tx, now, now + ahead) if ahead else []
-    for id_ in ids:
-        before = await desk.find(tx, id_)
-        await change_notice(tx, before, domain.reminded(before, now))
-        await store.note_reminder(tx, id_, now)
     return len(ids)

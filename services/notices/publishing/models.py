@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -86,6 +87,9 @@ def _each_once(translations: tuple[TranslationBody, ...] | None) -> None:
 
 Attachments = Annotated[tuple[AttachmentBody, ...], Field(max_length=10)]
 Translations = Annotated[tuple[TranslationBody, ...], Field(max_length=10)]
+Statistics = Annotated[
+    tuple[UUID, ...], Field(max_length=5, description="ids of the institution's cards that it shows")
+]
 
 
 class NoticeDraft(Body):
@@ -104,6 +108,7 @@ class NoticeDraft(Body):
     summary: Summary | None = Field(default=None, description="쉬운 말: the notice in plain words")
     attachments: Attachments = ()
     translations: Translations = ()
+    statistics: Statistics = ()
     origin: Origin | None = Field(
         default=None, description="the original that is told on: the id of a notice, a web address, a document's number"
     )
@@ -118,7 +123,7 @@ class NoticeDraft(Body):
             self.headline, self.body, self.target.where(district) if self.target is not None else Where(), self.topics,
             self.channel or institution, self.urgent, self.expires_at or now + PUBLISHED_FOR, self.followers,
             self.emergency, self.deadline, self.summary, _attachments(self.attachments), _translations(self.translations),
-            self.origin,
+            self.origin, statistics=tuple(dict.fromkeys(self.statistics)),
         )  # fmt: skip
 
 
@@ -147,6 +152,7 @@ class NoticeEdit(Edit):
     summary: Summary | None = None
     attachments: Attachments | None = None
     translations: Translations | None = None
+    statistics: Statistics | None = None
 
     @model_validator(mode="after")
     def _languages(self) -> Self:
@@ -160,6 +166,8 @@ class NoticeEdit(Edit):
             changes["target"] = self.target.where(district)
         if "topics" in changes:
             changes["interests"] = changes.pop("topics")
+        if self.statistics is not None:
+            changes["statistics"] = tuple(dict.fromkeys(self.statistics))
         if self.attachments is not None:
             changes["attachments"] = _attachments(self.attachments)
         if self.translations is not None:
@@ -183,6 +191,7 @@ class NoticeWords(BaseModel):
     deadline: datetime | None
     attachments: list[Attachment]
     translations: list[Translation]
+    statistics: tuple[UUID, ...]
     origin: str | None
 
     @classmethod

@@ -30,7 +30,7 @@ _SAME = ("headline", "body", "channel", "urgent", "followers", "emergency", "dea
 def _row_of(terms: Terms) -> dict[str, Any]:
     more = {
         "summary": terms.summary, "attachments": [asdict(a) for a in terms.attachments],
-        "translations": [asdict(t) for t in terms.translations],
+        "translations": [asdict(t) for t in terms.translations], "statistics": [str(id_) for id_ in terms.statistics],
     }  # fmt: skip
     return {**{name: getattr(terms, name) for name in _SAME}, "more": more, **terms.target.model_dump(mode="json")}
 
@@ -41,6 +41,7 @@ def _terms_of(row: Row[Any]) -> Terms:
         expires_at=row.expires_at, summary=row.more.get("summary"),
         attachments=tuple(Attachment(**a) for a in row.more.get("attachments", ())),
         translations=tuple(Translation(**t) for t in row.more.get("translations", ())),
+        statistics=tuple(UUID(id_) for id_ in row.more.get("statistics", ())),
         **{name: getattr(row, name) for name in _SAME},
     )  # fmt: skip
 
@@ -58,14 +59,6 @@ _REVISION = text("SELECT terms FROM notice_revision WHERE notice_id = :id AND ve
 _EXPIRED = text(
     "SELECT id FROM notice WHERE status = 'open' AND expires_at <= :now ORDER BY expires_at LIMIT 50 FOR UPDATE SKIP LOCKED"
 )
-# Who was told less than that long before the deadline needs no reminder.
-_TO_REMIND = text("""
-    SELECT id FROM notice
-    WHERE status = 'open' AND reminded_at IS NULL AND deadline > :now AND deadline <= :until AND expires_at > :now
-        AND coalesce(edited_at, created_at) < deadline - make_interval(secs => :ahead_s)
-    ORDER BY deadline LIMIT 50 FOR UPDATE SKIP LOCKED
-""")
-_REMINDED = text("UPDATE notice SET reminded_at = :at WHERE id = :id")
 
 
 async def revise(tx: AsyncConnection, notice: Notice) -> None:
@@ -88,13 +81,3 @@ async def revision(tx: AsyncConnection, id_: UUID, version: int) -> Terms | None
 async def over(tx: AsyncConnection, now: datetime) -> list[UUID]:
     """Open notices whose time is over, locked, some at a time."""
     return list((await tx.execute(_EXPIRED, {"now": now})).scalars())
-
-
-async def to_remind(tx: AsyncConnection, now: datetime, until: datetime) -> list[UUID]:
-    """Notices with a deadline after now and not after `until`, told of before that, locked, some at a time."""
-    values = {"now": now, "until": until, "ahead_s": (until - now).total_seconds()}
-    return list((await tx.execute(_TO_REMIND, values)).scalars())
-
-
-async def note_reminder(tx: AsyncConnection, id_: UUID, at: datetime | None) -> None:
-    await tx.execute(_REMINDED, {"id": id_, "at": at})

@@ -156,6 +156,8 @@ def refusal(errors: Sequence[RowError]) -> Problem:
 
 async def check_cards(tx: AsyncConnection, ids: Sequence[UUID], institution: str) -> None:
     """Cards that a notice shows are its institution's own and there. Raises Refused."""
+    if not ids:
+        return
     missing = set(ids) - await store.of_institution(tx, ids, institution)
     if missing:
         raise Refused("statistics", "own-card", f"no card of this institution: {sorted(map(str, missing))[0]}")

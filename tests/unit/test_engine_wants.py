@@ -101,6 +101,15 @@ def test_a_job_at_any_time_needs_only_somebody_free_now(world: World) -> None:
     assert world.stands(0) == about(job)
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(59.999, True), (60, False)])
+def test_nobody_is_free_at_the_very_end_of_a_window(world: World, seconds: float, told: bool) -> None:
+    """Also for who comes at that moment, before the clock has looked for the next window."""
+    job = posting(starts_at=None, ends_at=None)
+    world.set(watch(version=2, windows=[{"starts_at": NOW, "ends_at": NOW + timedelta(minutes=1)}]))
+    world.put(job)
+    assert world.stands(0, minutes=seconds / 60) == (about(job) if told else [])
+
+
 def test_a_window_that_ends_within_a_millisecond_ends_all_the_same(world: World) -> None:
     ends = NOW + timedelta(minutes=5, microseconds=700)
     world.set(watch(version=2, windows=[{"starts_at": NOW, "ends_at": ends}]))

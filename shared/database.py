@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 
 import asyncpg
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -28,6 +29,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=10,
+            json_deserializer=msgspec.json.decode,
             connect_args={"timeout": 10, "command_timeout": 30},
         )
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")

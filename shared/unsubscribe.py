@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from secrets import token_urlsafe
 from typing import Literal, cast, get_args
 
@@ -58,6 +59,7 @@ def _signature(key: str, payload: bytes) -> bytes:
     return hmac.new(key.encode(), _CONTEXT + payload, hashlib.sha256).digest()
 
 
+@lru_cache(maxsize=1_024)  # the items of one message mostly have the same kind and channel
 def sign(key: str, wanted: Unsubscription) -> str:
     """The link's token: the same for the same wish, so that repeating it is harmless."""
     payload = json.dumps(

@@ -37,6 +37,9 @@ class Settings(UnsubscribeSettings, HoursSettings):
     budget_urgent_reserve: int = Field(
         5, ge=0, description="urgent alerts told per day before they count against the budget"
     )
+    remind_before_h: float = Field(
+        24.0, ge=0, description="how long before its deadline who has not opened a notice is told once more; 0: never"
+    )
     reach_least: int = Field(5, ge=1, description="officers are told no count of citizens under this")
     reach_previews: int = Field(
         60, ge=1, description="how many previews of a notice's reach one officer may ask for per window (M10)"

@@ -1,4 +1,4 @@
-"""What happens by itself when its time has come: publication, expiry, reminders. Whoever is late does it; none does it twice."""
+"""What happens by itself when its time has come: publication, expiry. Whoever is late does it; none does it twice."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notices.drafts.handlers import publish_due
 from services.notices.parts import NoticesParts
-from services.notices.publishing.handlers import expire_due, remind_due
+from services.notices.publishing.handlers import expire_due
 
 log = structlog.get_logger()
 
 Chore = Callable[[AsyncConnection, NoticesParts], Awaitable[int]]
-CHORES: tuple[Chore, ...] = (publish_due, expire_due, remind_due)
+CHORES: tuple[Chore, ...] = (publish_due, expire_due)
 
 
 async def do_chores(parts: NoticesParts) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar, Literal
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -33,6 +34,11 @@ def alert_id(citizen_id: str, posting_id: UUID, urgency_epoch: int) -> UUID:
     return uuid5(ALERT_NAMESPACE, f"{citizen_id}\n{posting_id}\n{urgency_epoch}")
 
 
+def reminder_id(alert: UUID, deadline: datetime) -> UUID:
+    """Of the alert that reminds of another one's deadline: another one only for another deadline."""
+    return uuid5(ALERT_NAMESPACE, f"{alert}\nreminder\n{deadline.astimezone(UTC).isoformat()}")
+
+
 def distance_bucket_m(distance_m: float) -> int:
     """Straight-line distance rounded up to the next 100 m step, at least one step (J3, M10)."""
     return max(1, -(-int(distance_m * 1000) // (DISTANCE_STEP_M * 1000))) * DISTANCE_STEP_M
@@ -43,7 +49,8 @@ class Why(Part):
 
     `reach_m` is how far the posting could reach this citizen: its widest circle then, at most the citizen's own radius.
     It is a setting of theirs, never a distance. None where the rule is the 행정동 they are in, the one they chose as home, or
-    the channel they follow.
+    the channel they follow. `asked`: an institution answered what they asked it; the rule is then `following`, as no position and
+    no consent to location has a part in it.
     """
 
     cause: Cause
@@ -53,11 +60,13 @@ class Why(Part):
     matched_interests: tuple[str, ...] = ()
     window_starts_at: AwareDatetime | None = None
     window_ends_at: AwareDatetime | None = None
+    asked: bool = False
 
 
 class Alert(Event):
     """One alert. `distance_m` is a bucket (100 m steps, straight line); None where the posting names 행정동, not a point.
 
+    A `reminder` tells again, before the deadline, of what was told and not opened; it has an id of its own (`reminder_id`).
     `deferred_until` is set in the citizen's quiet hours: nothing may be shown before, and the posting is checked again.
     """
 
@@ -71,6 +80,7 @@ class Alert(Event):
     urgency_epoch: int = Field(ge=0)
     urgent: bool = False
     emergency: bool = False
+    reminder: bool = False
     kind: Kind
     headline: Text
     institution: str

@@ -100,7 +100,8 @@ class Posting(Event):
 
     An `emergency` is told at once: quiet hours, budget and muting do not hold it back; two officers stand behind it (N3).
     Postings with one `subject` tell of one thing in several channels: a citizen whom several of them concern is told once
-    per urgency epoch, because the alert's id is made of the subject (N2).
+    per urgency epoch, because the alert's id is made of the subject (N2). Who was told of it and has not opened it by then is
+    reminded some time before its `deadline`, once.
     """
 
     TYPE: ClassVar[str] = "kr.gwangsan.posting.v1"
@@ -123,6 +124,7 @@ class Posting(Event):
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None
     expires_at: AwareDatetime
+    deadline: AwareDatetime | None = None
     shows: Shows = Shows()
     link: Line = Field(max_length=300)
     changed_at: AwareDatetime

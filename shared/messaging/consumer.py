@@ -83,13 +83,14 @@ class Consumer:
         clock: Clock = utc_now,
         max_records: int = 500,
         gather_s: float = 0.0,
+        remembers: bool = True,
     ) -> None:
-        """`gather_s` lets records gather between two polls where nobody waits for the effect: fewer, fuller transactions."""
-        self._gather_s = gather_s
+        """`gather_s` lets records gather between two polls where nobody waits; `remembers` is False where the handlers' own
+        keys recognise what comes again."""
         self._settings, self._database, self._group, self._clock = settings, database, group, clock
+        self._gather_s, self._remembers = gather_s, remembers
         self._topics, self._handlers, self._max_records = list(topics), handlers, max_records
-        self._stopping = asyncio.Event()
-        self._busy = asyncio.Lock()
+        self._stopping, self._busy = asyncio.Event(), asyncio.Lock()
         self._limit = dead_letters.Limit(settings.dead_letters_per_minute, settings.dead_letters_in_a_row)
         self.progress = Progress(group, stale_after_s=settings.stale_after_s)
 
@@ -232,7 +233,8 @@ class Consumer:
             return
         with consuming(topic, self._group, envelopes):
             async with self._database.transaction() as tx:
-                fresh = await processed.unseen(tx, self._group, [envelope.id for envelope in envelopes])
+                ids = {envelope.id for envelope in envelopes}
+                fresh = await processed.unseen(tx, self._group, [*ids]) if self._remembers else ids
                 unit = Unit(tx, self._clock())
                 chosen = [e.data for e in {e.id: e for e in reversed(envelopes)}.values() if e.id in fresh][::-1]
                 for model, events in itertools.groupby(chosen, key=type):

@@ -101,7 +101,9 @@ async def _one_hour(stage: Stage, heard: Heard, options: argparse.Namespace, beg
 
 
 def _progress(began_at: float, digests: int, letters: int) -> None:
-    sys.stderr.write(f"\r{time.time() - began_at:6.1f} s  {digests:>7} digests in Kafka  {letters:>7} letters at the relay ")
+    sys.stderr.write(
+        f"\r{time.time() - began_at:6.1f} s  {digests:>7} digests in Kafka  {letters:>7} letters at the relay "
+    )
 
 
 def _used(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:

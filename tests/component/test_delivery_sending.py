@@ -254,6 +254,30 @@ async def test_a_mailbox_that_refuses_for_good_is_suspended_and_a_full_one_tried
     assert (state, await desk.fates(citizen), desk.relay.of(address)) == ("suspended", [("dropped", "refused")], [])
 
 
+async def test_a_letter_that_is_refused_is_dropped_and_its_mailbox_stays(desk: DeliveryDesk, citizen: str) -> None:
+    with desk.clock.at(at(10)):
+        await desk.watches(citizen)
+        address = await desk.mailbox(citizen)
+        await desk.prefers(citizen, mail="instant", push="off")
+        desk.relay.spurns[address] = "451 4.7.1 greylisted"
+        await desk.alerted(citizen)
+        await desk.rounds()
+        assert await desk.fates(citizen) == [("waiting", None)]
+    desk.relay.spurns.pop(address)
+    with desk.clock.at(at(10.1)):
+        await desk.rounds()
+        assert len(desk.relay.of(address)) == 1
+        desk.relay.spurns[address] = "554 5.6.0 not this one"
+        await desk.alerted(citizen)
+        await desk.rounds()
+        desk.relay.spurns.pop(address)
+        state = (await desk.good("GET", "/subscriptions", as_=citizen))["mail"]["state"]
+        await desk.alerted(citizen)
+        await desk.rounds()
+    assert (state, len(desk.relay.of(address))) == ("active", 2)
+    assert sorted(fate[1] or fate[0] for fate in await desk.fates(citizen)) == ["refused", "sent", "sent"]
+
+
 async def test_a_relay_that_is_away_uses_up_no_tries(desk: DeliveryDesk, citizen: str) -> None:
     with desk.clock.at(at(10)):
         await desk.watches(citizen)

@@ -20,7 +20,9 @@ from services.matching.digests.store import due
 from services.matching.settings import Settings
 from services.matching.stream.feed import Feed
 from shared.contracts import Digest, Posting
+from shared.contracts.alert import Why
 from shared.contracts.digest import digest_id
+from shared.geo import district
 from shared.messaging.envelope import open_envelope
 from tests.conftest import SettingsFor
 from tests.databases import Databases
@@ -215,3 +217,22 @@ async def test_the_migration_keeps_states_to_those_that_are_known(desk: Matching
     with pytest.raises(Exception, match="inbox_item_state_check"):
         async with desk.database.transaction() as tx:
             await tx.execute(text("UPDATE inbox_item SET state = 'lost' WHERE citizen_id = :id"), {"id": citizen})
+
+
+async def test_what_no_position_made_needs_no_consent_and_leaves_no_record_of_one(desk: MatchingDesk) -> None:
+    """위치정보법 §16②: a digest of one's own 동 and channels provides no location to anybody."""
+    settled, both = (f"citizen:{uuid4().hex[:8]}" for _ in range(2))
+    by_hand = Why(cause="posting_changed", watch_version=1, rule="home_dong")
+    await desk.wants(settled, home_dongs=[district().dongs[5].code])
+    await desk.consents(both)
+    async with tapping(desk.settings.kafka_url, Digest.TOPIC) as tap:
+        with desk.clock.at(MORNING):
+            for _ in range(4):
+                await desk.tell(settled, open_for_days(), why=by_hand)
+            for why in (by_hand, by_hand, by_hand, Why(cause="citizen_moved", watch_version=2, rule="within_radius")):
+                await desk.tell(both, open_for_days(), why=why)
+        await sends(desk, HOUR)
+        items = [[item.located for item in (await digests(tap, who))[0].items] for who in (settled, both)]
+    assert [sorted(located) for located in items] == [[False, False], [False, True]]
+    query = "SELECT citizen_id, times FROM location_record WHERE how = 'digest' AND citizen_id = ANY(:who)"
+    assert [tuple(row) for row in await desk.rows(query, who=[settled, both])] == [(both, 1)]

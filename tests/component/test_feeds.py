@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ import pytest_asyncio
 from sqlalchemy import event
 
 from services.notices.settings import Settings
+from shared.clock import SEOUL
 from tests.component.test_notices_drafts import approve, written
 from tests.conftest import SettingsFor
 from tests.databases import Databases
@@ -140,3 +142,19 @@ async def test_what_is_no_emergency_or_no_scope_is_refused(desk: NoticesDesk, of
     assert (await desk.http.get("/feeds/yaml")).status_code == 422
     for bad in ("topic=Not%20A%20Slug", "channel=%00", f"channel={'x' * 101}"):
         assert (await desk.http.get(f"/feeds/atom?{bad}")).status_code == 422
+
+
+async def test_a_notice_told_at_night_is_there_at_once_in_lists_search_and_feeds(
+    desk: NoticesDesk, office: Institution
+) -> None:
+    """Quiet hours (N3) hold back alerts, which are matching's; what is published is published."""
+    word, topic = f"밤{uuid4().hex[:6]}", f"t-{uuid4().hex[:8]}"
+    tomorrow = desk.clock().astimezone(SEOUL) + timedelta(days=1)
+    with desk.clock.at(tomorrow.replace(hour=23, minute=30).isoformat()):
+        told = await desk.published(as_=office.both, headline=f"{word} 단수 안내", topics=[topic])
+        found = await desk.good("GET", "/search", params={"q": word}, as_=None)
+        listed = await desk.good("GET", "/notices", as_=None)
+        feeds = [await titles(desk, form, topic=topic) for form in ("atom", "rss", "json")]
+    assert found["items"][0]["id"] == told["id"]
+    assert told["id"] in {item["id"] for item in listed["items"]}
+    assert feeds == [[f"{word} 단수 안내"]] * 3

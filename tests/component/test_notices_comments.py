@@ -13,6 +13,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from services.notices.settings import Settings
+from shared.contracts import Answered
 from tests.conftest import SettingsFor
 from tests.databases import Databases
 from tests.issuer import Issuer
@@ -156,3 +157,19 @@ async def test_a_comment_is_plain_text_as_it_was_written(desk: NoticesDesk, offi
     assert (await comment(desk, notice, somebody(), words)).json()["body"] == words
     for body, rule in ((" ", "string_too_short"), ("가" * 1_001, "string_too_long"), ("\0가", "nul-character")):
         assert broken_rules(await comment(desk, notice, somebody(), body)) == {("body.body", rule)}
+
+
+async def test_who_asked_is_told_of_each_answer_once_and_nobody_reads_it_there(
+    desk: NoticesDesk, office: Institution
+) -> None:
+    who = somebody()
+    notice, made = await answered(desk, office, who)
+    path = f"/comments/{made['id']}/answer"
+    await desk.good("PUT", path, {"answer": "네, 무료예요."}, as_=office.both)  # the same again
+    await desk.good("PUT", path, {"answer": "아니요, 공사 중이에요."}, as_=office.both)
+    told = await desk.events(who, Answered)
+    assert [(str(one.comment_id), str(one.notice_id), one.version) for one in told] == [
+        (made["id"], notice["id"], version) for version in (2, 3)
+    ]
+    assert (told[0].headline, told[0].institution) == (notice["headline"], office.name)
+    assert "무료" not in told[0].model_dump_json(), "what was asked and answered stays where it is"

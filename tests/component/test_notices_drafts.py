@@ -1,4 +1,4 @@
-"""Draft, approve, schedule, publish, revise, expire, remind: the way of a notice on the real database."""
+"""Draft, approve, schedule, publish, revise, expire: the way of a notice on the real database."""
 
 from __future__ import annotations
 
@@ -322,20 +322,9 @@ async def test_what_is_over_is_closed_by_the_clock_once_and_for_a_reader_before(
     assert [(t.status, t.closed_because) for t in await desk.told(made["id"])] == [("open", None), ("closed", EXPIRED)]
 
 
-async def test_a_deadline_is_told_once_more_a_day_before_and_anew_when_it_moves(
-    desk: NoticesDesk, office: Institution
-) -> None:
+async def test_the_platform_is_told_of_a_deadline_and_of_where_it_moved(desk: NoticesDesk, office: Institution) -> None:
     deadline, moved = hours_on(100), hours_on(150)
     made = await desk.published(as_=office.both, deadline=deadline)
-    soon = await desk.published(as_=office.both, deadline=hours_on(10))
-    for at, epochs in ((hours_on(75.9), [0]), (hours_on(76.1), [0, 1]), (hours_on(90), [0, 1])):
-        with desk.clock.at(at):
-            await asyncio.gather(*(desk.chores() for _ in range(3)))
-        assert [told.urgency_epoch for told in await desk.told(made["id"])] == epochs
-    after = await desk.notice(made["id"])
-    assert (after["version"], after["edited_at"]) == (2, None), "a reminder is no edit"
-    await desk.good("PATCH", f"/notices/{made['id']}", {"deadline": moved}, as_=office.both, version=2)
-    with desk.clock.at(hours_on(127)):
-        await desk.chores()
-    assert [told.urgency_epoch for told in await desk.told(made["id"])] == [0, 1, 1, 2]
-    assert len(await desk.told(soon["id"])) == 1, "told less than a day before, it needs no reminder"
+    await desk.good("PATCH", f"/notices/{made['id']}", {"deadline": moved}, as_=office.both, version=1)
+    told = [(told.urgency_epoch, told.deadline) for told in await desk.told(made["id"])]
+    assert told == [(0, datetime.fromisoformat(deadline)), (0, datetime.fromisoformat(moved))], "told again by matching"

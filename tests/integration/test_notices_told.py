@@ -38,7 +38,7 @@ HOME = district().dongs[5]
 @pytest_asyncio.fixture(scope="module")
 async def matching(databases: Databases, issuer: Issuer, settings_for: SettingsFor) -> AsyncIterator[MatchingDesk]:
     """API, engine and inbox; without the product's quiet hours, since tests run at any hour."""
-    settings = settings_for(Settings, quiet_from=0, quiet_to=0)
+    settings = settings_for(Settings, quiet_from=0, quiet_to=0, remind_before_h=1.0)
     async with open_matching(databases, issuer, settings) as desk:
         engine, inbox = EngineWorker(settings), InboxWorker(settings)
         running = [asyncio.create_task(engine.run()), asyncio.create_task(inbox.run())]
@@ -187,26 +187,49 @@ async def test_an_emergency_is_heard_in_quiet_hours_from_a_muted_channel_on_a_mu
 
 
 async def test_edited_reminded_withdrawn(town: Town) -> None:
-    """수정됨 in the same item, once more before the deadline, 마감 at the end."""
-    office, who = await town.notices.institution(), somebody()
-    await town.follow(who, office)
+    """수정됨 in the same item, once more before the deadline for who has not opened it, 마감 at the end."""
+    office, who, opened = await town.notices.institution(), somebody(), somebody()
+    for citizen in (who, opened):
+        await town.follow(citizen, office)
     made = await town.notices.published(
         as_=office.both, target=None, followers=True, topics=[], deadline=hours_on(72), headline="신청하세요"
     )
     await town.hears(who, made)
+    item = await town.hears(opened, made)
+    await town.matching.mark(opened, item["id"], read=True)
     path = f"/notices/{made['id']}"
-    await town.notices.good("PATCH", path, {"headline": "꼭 신청하세요"}, as_=office.both, version=1)
+    changes = {"headline": "꼭 신청하세요", "deadline": (utc_now() + timedelta(hours=1, seconds=2)).isoformat()}
+    await town.notices.good("PATCH", path, changes, as_=office.both, version=1)
 
-    async def states() -> list[tuple[str, str, int]]:
-        return sorted((i["state"], i["headline"], i["urgency_epoch"]) for i in await town.items(who))
+    async def is_now(*wanted: tuple[str, str, bool]) -> bool:
+        items = await town.items(who)
+        return sorted((i["state"], i["headline"], i["reminder"]) for i in items) == sorted(wanted)
 
-    async def is_now(*wanted: tuple[str, str, int]) -> bool:
-        return await states() == sorted(wanted)
-
-    await until(lambda: is_now(("updated", "꼭 신청하세요", 0)))
-    with town.notices.clock.at(hours_on(49)):
-        await town.notices.chores()
-    await until(lambda: is_now(("updated", "꼭 신청하세요", 0), ("open", "꼭 신청하세요", 1)))
+    await until(lambda: is_now(("updated", "꼭 신청하세요", False), ("open", "꼭 신청하세요", True)), 30)
     await town.notices.good("POST", f"{path}/withdraw", {"reason": "취소"}, as_=office.approver)
-    both = ("closed", "꼭 신청하세요", 0), ("closed", "꼭 신청하세요", 1)
+    both = ("closed", "꼭 신청하세요", False), ("closed", "꼭 신청하세요", True)
     assert await until(lambda: is_now(*both))
+    assert [item["state"] for item in await town.items(opened)] == ["closed"], "who opened it was not reminded"
+
+
+async def test_an_answer_reaches_who_asked_and_nobody_else(town: Town) -> None:
+    office, who, other = await town.notices.institution(), somebody(), somebody()
+    await town.matching.wants(other, home_dongs=[HOME.code])
+    notice = await town.notices.published(as_=office.both, target={"dongs": [HOME.code]}, topics=[])
+    await town.hears(other, notice)
+    asked = await town.notices.good("POST", f"/notices/{notice['id']}/comments", {"body": "주차는 되나요?"}, as_=who)
+    path = f"/comments/{asked['id']}/answer"
+    for words in ("네, 무료예요.", "아니요, 공사 중이에요."):
+        await town.notices.good("PUT", path, {"answer": words}, as_=office.both)
+
+    async def twice() -> list[dict[str, Any]] | None:
+        items = [item for item in await town.items(who) if item["posting_id"] == asked["id"]]
+        return items if len(items) == 2 else None
+
+    items = await until(twice, what="each answer is told")
+    assert {item["headline"] for item in items} == {f"답변: {notice['headline']}"}
+    why = (await town.matching.get(f"/alerts/{items[0]['id']}/why", who)).json()
+    assert why["ko"][0] == "이 기관에 쓰신 의견에 답변이 달렸습니다."
+    assert asked["id"] not in {item["posting_id"] for item in await town.items(other)}
+    records = "SELECT 1 FROM location_record WHERE citizen_id = :id"
+    assert await town.matching.rows(records, id=who) == []

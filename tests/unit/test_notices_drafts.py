@@ -133,10 +133,10 @@ def test_over_is_over_for_a_reader_whether_or_not_the_clock_was_there() -> None:
     assert publishing.seen_at(withdrawn, end).closed_because == "비"
 
 
-def test_a_reminder_is_the_same_words_in_a_new_epoch_and_no_edit() -> None:
+def test_the_platform_is_told_of_the_deadline_and_an_edit_is_dated() -> None:
     made = notice(deadline=NOW + timedelta(days=3))
-    again = publishing.reminded(made, NOW)
-    assert (again.version, again.urgency_epoch, again.terms) == (2, 1, made.terms)
+    assert publishing.as_posting(made).deadline == NOW + timedelta(days=3)
+    assert publishing.as_posting(notice()).deadline is None
     assert publishing.edit(made, {"body": "매일 11시"}, NOW).terms.edited_at == NOW
 
 

@@ -155,6 +155,7 @@ def _over(due: Pending, posting: PostingNow | None, now: datetime) -> Because | 
         if posting.urgency_epoch > due.urgency_epoch:
             return "replaced"
     newest = posting.expires_at if posting is not None and posting.version >= due.posting_version else due.expires_at
+    newest = min(newest, due.expires_at) if due.content.get("reminder") else newest
     return "expired" if newest <= now else None
 
 

@@ -24,7 +24,7 @@ WATCHED = {
     "muted_postings", "digest_hour",
 }  # fmt: skip
 KEPT = {"id", "version", "urgency_epoch", "status", "headline", "starts_at", "ends_at", "expires_at", "link"}
-TOLD = {"headline", "institution", "distance_m", "dong", "starts_at", "ends_at", "link", "shows"}
+TOLD = ("headline", "institution", "distance_m", "dong", "starts_at", "ends_at", "link")
 UNKNOWN = 2_000_000_000  # later than any epoch or version
 FIRST = timedelta(days=1)  # an emergency is due before everything else that is due
 
@@ -109,12 +109,17 @@ async def _by_citizen(unit: Unit, citizens: set[str]) -> defaultdict[str, list[R
     return found
 
 
+def _told(what: Alert | DigestItem) -> dict[str, Any]:
+    """By hand, for a digest to everybody is hundreds of thousands of these."""
+    return {name: getattr(what, name) for name in TOLD}
+
+
 def _row(alert: Alert, target: Row[Any], *, digest: bool, due_at: datetime, wanted_at: datetime) -> dict[str, Any]:
     return {
         "alert_id": alert.id, "target_id": target.id, "citizen_id": alert.citizen_id, "channel": target.channel,
         "posting_id": alert.posting_id, "posting_version": alert.posting_version, "urgency_epoch": alert.urgency_epoch,
         "kind": alert.kind, "urgent": alert.urgent, "emergency": alert.emergency, "located": made_by_location(alert.why.rule),
-        "watch_version": alert.why.watch_version, "content": alert.model_dump(mode="json", include=TOLD),
+        "watch_version": alert.why.watch_version, "content": _told(alert) | {"reminder": alert.reminder},
         "expires_at": alert.expires_at, "digest": digest, "due_at": due_at, "wanted_at": wanted_at,
     }  # fmt: skip
 
@@ -128,6 +133,6 @@ def _row_of_item(item: DigestItem, digest: Digest, target: Row[Any], due_at: dat
         "alert_id": item.alert_id, "target_id": target.id, "citizen_id": digest.citizen_id, "channel": target.channel,
         "posting_id": item.posting_id, "posting_version": item.posting_version, "urgency_epoch": UNKNOWN, "kind": item.kind,
         "urgent": item.urgent, "emergency": False, "located": item.located, "watch_version": version,
-        "content": item.model_dump(mode="json", include=TOLD), "expires_at": item.expires_at, "digest": True, "due_at": due_at,
+        "content": _told(item), "expires_at": item.expires_at, "digest": True, "due_at": due_at,
         "wanted_at": digest.made_at,
     }  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,6 +46,13 @@ class _Known:
     now: datetime
     citizens: Mapping[str, Citizen]
     told: dict[UUID, Told] = field(default_factory=dict)
+    postings: dict[UUID, PostingNow | None] = field(default_factory=dict)
+
+    def posting(self, row: Row[Any]) -> PostingNow | None:
+        """Many rows are about the same one."""
+        if row.posting_id not in self.postings:
+            self.postings[row.posting_id] = _posting(row)
+        return self.postings[row.posting_id]
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -86,7 +93,7 @@ def _for_one(
         if not isinstance(verdict, Send):
             decided.append(_decision(pending, verdict, target, known))
             continue
-        told = Pending(**{**pending.__dict__, "content": verdict.content})
+        told = pending if verdict.content is pending.content else replace(pending, content=verdict.content)
         batch = (pending.batch or fresh) if pending.digest else pending.alert_id
         decided.append(_on_its_way(told, batch, lease_until))
         if pending.digest:
@@ -102,7 +109,7 @@ def _for_one(
 def _judge(pending: Pending, row: Row[Any], target: Row[Any], known: _Known) -> Verdict:
     so_far = known.told.get(target.id, Told())
     citizen = known.citizens.get(target.citizen_id)
-    verdict = judge(pending, _posting(row), citizen, so_far, known.rules, known.now)
+    verdict = judge(pending, known.posting(row), citizen, so_far, known.rules, known.now)
     if isinstance(verdict, Send) and not pending.digest:
         known.told[target.id] = so_far.and_one(pending.urgent)
     return verdict

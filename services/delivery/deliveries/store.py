@@ -5,12 +5,12 @@ A courier locks the addressees it takes; what it took is due again when its leas
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -114,6 +114,10 @@ _FORGET_UNCONFIRMED = text("DELETE FROM target WHERE state = 'pending' AND token
 POSTINGS_KEPT, ASKED_KEPT = timedelta(days=30), timedelta(days=1)
 
 
+def _as_json(rows: Sequence[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
 async def targets_of(tx: AsyncConnection, citizens: Sequence[str]) -> list[Row[Any]]:
     """Where these citizens are to be reached, and how."""
     return list(await tx.execute(_TARGETS, {"citizens": citizens}))
@@ -122,16 +126,16 @@ async def targets_of(tx: AsyncConnection, citizens: Sequence[str]) -> list[Row[A
 async def add(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """What was added before stays as it is."""
     if rows:
-        await tx.execute(_ADD, {"rows": json.dumps(rows, default=str)})
+        await tx.execute(_ADD, {"rows": _as_json(rows)})
 
 
 async def put_postings(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    await tx.execute(_PUT_POSTINGS, {"rows": json.dumps(rows, default=str)})
+    await tx.execute(_PUT_POSTINGS, {"rows": _as_json(rows)})
 
 
 async def put_citizens(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> int:
     """Keeps the newest watch of each; what is pending without consent by now is erased. Returns how many that were."""
-    await tx.execute(_PUT_CITIZENS, {"rows": json.dumps(rows, default=str)})
+    await tx.execute(_PUT_CITIZENS, {"rows": _as_json(rows)})
     return int((await tx.execute(_ERASE, {"citizens": [row["citizen_id"] for row in rows]})).rowcount)
 
 
@@ -155,7 +159,7 @@ async def told_since(tx: AsyncConnection, targets: Sequence[UUID], since: dateti
 async def apply(tx: AsyncConnection, rows: Sequence[dict[str, Any]], now: datetime) -> None:
     """What was decided about each."""
     if rows:
-        await tx.execute(_APPLY, {"rows": json.dumps(rows, default=str), "now": now})
+        await tx.execute(_APPLY, {"rows": _as_json(rows), "now": now})
 
 
 async def sent(connection: AsyncConnection, messages: Sequence[tuple[UUID, UUID]], now: datetime) -> None:

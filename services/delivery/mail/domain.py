@@ -58,6 +58,7 @@ def digest_letter(
 def _item(item: Pending, links: Mapping[str, str], base: str) -> tuple[str, str]:
     told = item.content
     marks = "[긴급] " if item.emergency else "[급함] " if item.urgent else ""
+    marks += "[곧 마감] " if told.get("reminder") else ""
     headline = f"{marks}{' '.join(told['headline'].split())}{' (수정됨)' if told.get('edited') else ''}"
     about = " · ".join(part for part in (KINDS[item.kind], told["institution"], _when(told.get("starts_at"))) if part)
     url = told["link"] if "://" in told["link"] else base + told["link"]

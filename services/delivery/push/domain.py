@@ -30,6 +30,7 @@ def _alert(message: Message) -> dict[str, Any]:
     told = item.content
     where = [told.get("dong"), f"약 {told['distance_m']:,}m(직선거리)" if told.get("distance_m") else None]
     marks = ["[긴급]"] if item.emergency else ["[급함]"] if item.urgent else []
+    marks += ["[곧 마감]"] if told.get("reminder") else []
     marks += ["(수정됨)"] if told.get("edited") else []
     return {
         "type": "alert", "alert_id": str(item.alert_id), "kind": item.kind, "urgent": item.urgent, "emergency": item.emergency,

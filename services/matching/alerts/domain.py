@@ -72,6 +72,8 @@ def explain(made: Made, language: Language) -> list[str]:
 
 
 def _rule(made: Made) -> tuple[str, str]:
+    if made.why.asked:
+        return "이 기관에 쓰신 의견에 답변이 달렸습니다.", "You asked the institution, and it has answered."
     if made.distance_m is None:
         name, where = (f"{made.dong} ", f" ({made.dong})") if made.dong else ("", "")
         return f"이 소식이 알리는 {name}안에 계셨습니다.", f"You were in the 행정동 it is meant for{where}."

@@ -20,7 +20,7 @@ from shared.messaging.consumer import Handlers, Unit
 BUDGET = Budget()
 POSTING_FIELDS = {
     "id", "version", "status", "closed_because", "headline", "starts_at", "ends_at", "expires_at", "link", "institution",
-    "urgency_epoch",
+    "urgency_epoch", "deadline",
 }  # fmt: skip
 
 

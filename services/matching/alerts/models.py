@@ -18,7 +18,8 @@ from shared.web.bodies import Body, YesNo
 
 
 class InboxItem(BaseModel):
-    """`state`: open, updated (수정됨), closed (마감), or digest: beyond the day's budget, so not streamed.
+    """`state`: open, updated (수정됨), closed (마감), or digest: beyond the day's budget, so not streamed. A `reminder` tells
+    again, before its deadline, of what was told and not opened.
 
     `distance_m` is a bucket, straight line (직선거리).
     """
@@ -29,6 +30,7 @@ class InboxItem(BaseModel):
     urgency_epoch: int
     urgent: bool
     emergency: bool
+    reminder: bool
     kind: Kind
     institution: str
     headline: str

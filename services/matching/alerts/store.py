@@ -31,19 +31,22 @@ _LOCK_POSTINGS = text("SELECT id FROM posting WHERE id = ANY(CAST(:ids AS uuid[]
 # of no position (the 동 chosen as home, a channel followed) needs no consent to location.
 _ADD = text("""
     INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline,
-        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version, emergency)
+        distance_m, dong, starts_at, ends_at, expires_at, shows, link, why, state, due_at, made_at, told_at, made_of_version, emergency,
+        reminder)
     SELECT a.id, a.citizen_id, a.posting_id, greatest(a.posting_version, coalesce(p.version, 0)), a.urgency_epoch, a.urgent, a.kind,
         a.institution,
         CASE WHEN n.newer THEN p.headline ELSE a.headline END, a.distance_m, a.dong,
         CASE WHEN n.newer THEN p.starts_at ELSE a.starts_at END, CASE WHEN n.newer THEN p.ends_at ELSE a.ends_at END,
-        CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END, CASE WHEN n.newer THEN p.shows ELSE a.shows END,
+        CASE WHEN n.newer AND a.reminder IS NOT TRUE THEN p.expires_at ELSE a.expires_at END,
+        CASE WHEN n.newer THEN p.shows ELSE a.shows END,
         CASE WHEN n.newer THEN p.link ELSE a.link END, a.why,
         CASE WHEN w.waits THEN 'deferred' ELSE 'open' END, CASE WHEN w.waits THEN q.due_at END, a.made_at,
-        CASE WHEN w.waits THEN NULL ELSE CAST(:now AS timestamptz) END, a.posting_version, coalesce(a.emergency, false)
+        CASE WHEN w.waits THEN NULL ELSE CAST(:now AS timestamptz) END, a.posting_version, coalesce(a.emergency, false),
+        coalesce(a.reminder, false)
     FROM jsonb_to_recordset(CAST(:alerts AS jsonb)) AS a(id uuid, citizen_id text, posting_id uuid, posting_version int,
         urgency_epoch int, urgent boolean, kind text, institution text, headline text, distance_m int, dong text,
         starts_at timestamptz, ends_at timestamptz, expires_at timestamptz, shows jsonb, link text, why jsonb,
-        deferred_until timestamptz, made_at timestamptz, emergency boolean)
+        deferred_until timestamptz, made_at timestamptz, emergency boolean, reminder boolean)
     LEFT JOIN consent c ON c.citizen_id = a.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
     LEFT JOIN posting p ON p.id = a.posting_id
     CROSS JOIN LATERAL (SELECT coalesce(p.version > a.posting_version, false) AS newer) n
@@ -52,7 +55,7 @@ _ADD = text("""
         CASE WHEN a.kind = 'notice' AND s.settings->>'quiet' IS NULL THEN CAST(:quiet_until AS timestamptz) END) AS due_at) q
     CROSS JOIN LATERAL (SELECT coalesce(q.due_at > :now AND a.emergency IS NOT TRUE, false) AS waits) w
     WHERE coalesce(p.status, 'open') = 'open' AND a.urgency_epoch >= coalesce(p.retracted_below, 0)
-        AND CASE WHEN n.newer THEN p.expires_at ELSE a.expires_at END > :now
+        AND CASE WHEN n.newer AND a.reminder IS NOT TRUE THEN p.expires_at ELSE a.expires_at END > :now
         AND (a.why->>'rule' IN ('home_dong', 'following') OR c.citizen_id IS NOT NULL AND
             (a.why->>'watch_version')::int >= coalesce((SELECT min(v.version) FROM watch_version v
                 WHERE v.citizen_id = a.citizen_id AND v.begun_at = c.granted_at), 0))
@@ -68,13 +71,13 @@ _PUT_CAP = text("""
 """)
 _PUT_POSTING = text("""
     INSERT INTO posting (id, version, status, closed_because, headline, starts_at, ends_at, expires_at, shows, link, institution, channel,
-        topics, place_key)
+        topics, place_key, deadline)
     VALUES (:id, :version, :status, :closed_because, :headline, :starts_at, :ends_at, :expires_at, CAST(:shows AS jsonb), :link,
-        :institution, :channel, CAST(:topics AS text[]), :place_key)
+        :institution, :channel, CAST(:topics AS text[]), :place_key, :deadline)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, closed_because = excluded.closed_because,
         headline = excluded.headline, starts_at = excluded.starts_at, ends_at = excluded.ends_at, expires_at = excluded.expires_at,
         shows = excluded.shows, link = excluded.link, institution = excluded.institution, channel = excluded.channel,
-        topics = excluded.topics, place_key = excluded.place_key,
+        topics = excluded.topics, place_key = excluded.place_key, deadline = excluded.deadline,
         retracted_below = CASE WHEN posting.place_key <> excluded.place_key THEN :urgency_epoch ELSE posting.retracted_below END
     WHERE posting.version < excluded.version
     RETURNING retracted_below
@@ -97,7 +100,8 @@ _DROP_UNSEEN = text(
 )
 _UPDATE = text("""
     UPDATE inbox_item SET state = CASE WHEN state IN ('deferred', 'digest') THEN state ELSE 'updated' END, posting_version = :version,
-        headline = :headline, starts_at = :starts_at, ends_at = :ends_at, expires_at = :expires_at, shows = CAST(:shows AS jsonb),
+        headline = :headline, starts_at = :starts_at, ends_at = :ends_at,
+        expires_at = CASE WHEN reminder THEN least(expires_at, :expires_at) ELSE :expires_at END, shows = CAST(:shows AS jsonb),
         link = :link, change = nextval('inbox_change'), changed_at = :now
     WHERE posting_id = :id AND state <> 'closed' AND posting_version < :version RETURNING citizen_id
 """)
@@ -113,8 +117,8 @@ _ERASE_PENDING = text(
     "AND coalesce(why->>'rule' NOT IN ('home_dong', 'following'), true)"
 )
 _COLUMNS = (
-    "id, change, posting_id, posting_version, urgency_epoch, urgent, emergency, kind, institution, headline, distance_m, dong, starts_at, "
-    "ends_at, expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at, delivered_at"
+    "id, change, posting_id, posting_version, urgency_epoch, urgent, emergency, reminder, kind, institution, headline, distance_m, dong, "
+    "starts_at, ends_at, expires_at, shows, link, why, state, closed_because, read_at, made_at, told_at, changed_at, delivered_at"
 )
 _PAGE = text(
     f"SELECT {_COLUMNS} FROM inbox_item WHERE citizen_id = :citizen AND state <> 'deferred' "  # noqa: S608 - constants

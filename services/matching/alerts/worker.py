@@ -7,22 +7,26 @@ import contextlib
 import gc
 import math
 import time
+from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.matching.alerts import store
 from services.matching.alerts.handlers import CAP_HANDLERS, POSTING_HANDLERS, alert_handlers
+from services.matching.answers.handlers import ANSWER_HANDLERS
 from services.matching.consent import store as consents
 from services.matching.digests import store as digests
 from services.matching.digests.domain import Budget
 from services.matching.digests.handlers import keep_budget, send_due
+from services.matching.reminders.handlers import remind_due
 from services.matching.settings import Settings
 from services.matching.stream.wakeups import digest
 from services.matching.watches import store as watches
 from services.matching.watches.handlers import FOLLOW_HANDLERS
 from shared.clock import Clock, utc_now
 from shared.contracts.alert import ALERTS
+from shared.contracts.answer import ANSWERS
 from shared.contracts.base import Topic
 from shared.contracts.follow import FOLLOWS
 from shared.contracts.job import JOBS
@@ -41,7 +45,7 @@ GATHER_S = 0.01
 
 
 class InboxWorker:
-    """Four consumer groups, one topic each, and a releaser of deferred alerts and of digests."""
+    """Five consumer groups, one topic each; deferred alerts, digests and reminders when their time has come."""
 
     def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
         self._settings, self._clock = settings, clock
@@ -50,19 +54,23 @@ class InboxWorker:
         # A batch is thousands of objects that live for a moment: the usual threshold would look at all others at each.
         gc.set_threshold(50_000, 20, 50)
         self._budget = Budget(settings.budget_per_day, settings.budget_urgent_reserve)
-        self._alerts = self._group("", ALERTS, alert_handlers(self._budget, settings.quiet_hours()))
+        told = alert_handlers(self._budget, settings.quiet_hours())
+        # An alert that comes again is known by its id, and what was erased meanwhile is over or without consent.
+        self._alerts = self._group("", ALERTS, told, remembers=False)
         self._postings = self._group("-postings", POSTINGS, POSTING_HANDLERS)
         self._caps = self._group("-caps", JOBS, CAP_HANDLERS)
         self._follows = self._group("-follows", FOLLOWS, FOLLOW_HANDLERS)
+        self._answers = self._group("-answers", ANSWERS, ANSWER_HANDLERS)
         self.checks: dict[str, Check] = {
             "database": self._database.answers,
             "alerts": self._alerts_flow,
             "postings": self._postings_flow,
             "caps": self._caps_flow,
             "follows": self._follows_flow,
+            "answers": self._answers_flow,
         }
 
-    def _group(self, suffix: str, topic: Topic, handlers: Handlers) -> Consumer:
+    def _group(self, suffix: str, topic: Topic, handlers: Handlers, *, remembers: bool = True) -> Consumer:
         settings, group = self._settings, f"matching-inbox{suffix}"
         return Consumer(
             settings,
@@ -73,6 +81,7 @@ class InboxWorker:
             clock=self._clock,
             max_records=AT_ONCE,
             gather_s=GATHER_S,
+            remembers=remembers,
         )
 
     def stop(self) -> None:
@@ -81,10 +90,11 @@ class InboxWorker:
         self._postings.stop()
         self._caps.stop()
         self._follows.stop()
+        self._answers.stop()
 
     async def run(self) -> None:
         try:
-            consumers = (self._alerts, self._postings, self._caps, self._follows)
+            consumers = (self._alerts, self._postings, self._caps, self._follows, self._answers)
             chores = (self._release_forever(), self._digest_forever())
             await asyncio.gather(*(consumer.run() for consumer in consumers), *chores)
         finally:
@@ -92,11 +102,12 @@ class InboxWorker:
 
     async def _release_forever(self) -> None:
         """Look every second whether anything has come due; the locks that a release takes are taken only then."""
-        forgotten_at = -math.inf
+        forgotten_at, ahead = -math.inf, timedelta(hours=self._settings.remind_before_h)
         while not self._stopping.is_set():
             try:
                 while not self._stopping.is_set() and await self._is_due():
                     await self._release()
+                await remind_due(self._database, ahead, self._clock(), self._stopping)
                 if time.monotonic() - forgotten_at >= FORGET_EVERY_S:
                     await self._forget()
                     forgotten_at = time.monotonic()
@@ -150,3 +161,6 @@ class InboxWorker:
 
     async def _follows_flow(self) -> str | None:
         return self._follows.progress.problem()
+
+    async def _answers_flow(self) -> str | None:
+        return self._answers.progress.problem()

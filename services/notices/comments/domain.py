@@ -12,12 +12,14 @@ from typing import Literal
 from uuid import UUID
 
 from services.notices.publishing.domain import Notice
+from shared.contracts import Answered
 from shared.rules import Conflict
 
 State = Literal["open", "answered", "hidden"]
 Act = Literal["hide", "restore", "keep"]
 Reason = Literal["insult", "personal-data", "advertising", "off-topic", "other"]
 MOST_UNANSWERED = 3
+MY_COMMENTS = "/api/notices/my-comments"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,14 @@ def answered(comment: Comment, answer: str, now: datetime) -> Comment:
         return comment
     version = comment.version + 1
     return replace(comment, state="answered", answer=answer, answered_at=now, version=version, changed_at=now)
+
+
+def as_event(comment: Comment, about: Notice) -> Answered:
+    """What the platform learns of an answer: whom to tell that there is one, and where to read it."""
+    return Answered(
+        comment_id=comment.id, version=comment.version, citizen_id=comment.author, notice_id=comment.notice_id,
+        headline=about.terms.headline, institution=comment.institution, link=MY_COMMENTS, answered_at=comment.changed_at,
+    )  # fmt: skip
 
 
 def reported(comment: Comment) -> Comment:

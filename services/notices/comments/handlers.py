@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.notices.channels.handlers import entitled
 from services.notices.comments import domain, store
 from services.notices.comments.domain import Act, Comment, Reason
+from services.notices.parts import SOURCE
 from services.notices.publishing.domain import seen_at
 from services.notices.publishing.handlers import desk
 from shared.auth import Principal
+from shared.messaging.outbox import emit
 from shared.rules import Conflict
 from shared.web.problems import Problem, not_found
 
@@ -32,13 +34,17 @@ async def ask(tx: AsyncConnection, notice_id: UUID, author: str, body: str, now:
 
 
 async def answer(tx: AsyncConnection, id_: UUID, officer: Principal, words: str, now: datetime) -> Comment:
-    """Any officer with a role answers for the institution that was asked."""
+    """Any officer with a role answers for the institution that was asked; who asked is told, and nobody else."""
     comment = await take(tx, id_)
     if comment.institution != officer.institution:
         raise Problem(403, "not-yours", "다른 기관에 쓴 글입니다 / This comment is to another institution")
     await entitled(tx, officer, "author")
     after = domain.answered(comment, words, now)
+    if after.version == comment.version:
+        return after
     await store.save(tx, after)
+    about = await desk.find(tx, comment.notice_id)
+    await emit(tx, domain.as_event(after, about), source=SOURCE, now=now)
     return after
 
 

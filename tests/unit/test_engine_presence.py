@@ -90,6 +90,10 @@ def test_long_stays_do_not_change_what_an_outlier_means(world: World) -> None:
     assert present_after(world, *[10] * 20, 900, 750)
 
 
+def test_an_outlier_within_the_same_cell_is_no_exit_however_long_the_stay(world: World) -> None:
+    assert present_after(world, *[10] * 5, 150, 110, radius_m=100)
+
+
 def test_who_only_came_to_the_rim_never_was_inside(world: World) -> None:
     job = posting()
     world.put(job)

@@ -55,8 +55,9 @@ _PUT_CITIZENS = text("""
     WHERE citizen.watch_version < excluded.watch_version
 """)
 _ERASE = text("""
-    DELETE FROM delivery d USING citizen c WHERE c.citizen_id = d.citizen_id AND d.citizen_id = ANY(CAST(:citizens AS text[]))
-        AND d.ended_at IS NULL AND d.located AND (NOT c.located OR d.watch_version < c.since_version)
+    DELETE FROM delivery d USING citizen c JOIN target t ON t.citizen_id = c.citizen_id
+    WHERE c.citizen_id = ANY(CAST(:citizens AS text[])) AND d.target_id = t.id AND d.ended_at IS NULL
+        AND d.located AND (NOT c.located OR d.watch_version < c.since_version)
 """)
 _LOCK_TARGETS = text("""
     SELECT t.id, t.citizen_id, t.channel, t.address, t.p256dh, t.auth, coalesce(p.push, 'instant') AS push,

@@ -60,9 +60,13 @@ _PUT_PREFERENCE = text("""
         weekday = excluded.weekday, changed_at = excluded.changed_at
 """)
 _DIGEST_HOUR = text("SELECT digest_hour FROM citizen WHERE citizen_id = :citizen")
-_OFF = text("DELETE FROM delivery WHERE citizen_id = :citizen AND channel = :channel AND ended_at IS NULL")
+_OFF = text("""
+    DELETE FROM delivery d USING target t
+    WHERE t.citizen_id = :citizen AND t.channel = :channel AND d.target_id = t.id AND d.ended_at IS NULL
+""")
 _REPLAN = text("""
-    UPDATE delivery SET due_at = :due_at WHERE citizen_id = :citizen AND channel = :channel AND state = 'waiting' AND digest
+    UPDATE delivery d SET due_at = :due_at FROM target t WHERE t.citizen_id = :citizen AND t.channel = :channel AND d.target_id = t.id
+        AND d.state = 'waiting' AND d.digest AND d.ended_at IS NULL
 """)
 _ASKED = text("SELECT count(*) FROM asked WHERE who = :who AND at > :since")
 _ASK = text("INSERT INTO asked (who, at) VALUES (:who, :now)")

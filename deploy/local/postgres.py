@@ -21,7 +21,7 @@ SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "shared_buffers": "64MB",
-    "max_wal_size": "256MB",
+    "max_wal_size": "1GB",
     "jit": "off",
     "huge_pages": "off",
     "timezone": "UTC",

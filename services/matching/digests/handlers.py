@@ -47,19 +47,20 @@ async def keep_budget(tx: AsyncConnection, rows: Sequence[Row[Any]], budget: Bud
 
 
 async def send_due(database: Database, hour: int, now: datetime, stopping: asyncio.Event | None = None) -> int:
-    """Every digest whose hour has struck, some citizens of one shard at a time; returns how many citizens were looked at.
+    """Every digest whose hour has struck, some citizens of one shard at a time; returns of how many citizens.
 
     Each lot is one transaction: nothing is half done if this is killed, and whoever else writes waits for one lot at most.
     """
     done, after = 0, ""
     while stopping is None or not stopping.is_set():
         async with database.statement() as connection:
-            page = await store.due(connection, now, hour, after, PAGE)
+            page = await store.waiting(connection, now, hour, after, PAGE)
         if not page:
             break
-        lots = deque(_lots(page))
+        due, after = [row for row in page if row.due], page[-1].citizen_id
+        lots = deque(_lots(due))
         await asyncio.gather(*(_send_lots(database, lots, now) for _ in range(SIDE_BY_SIDE)))
-        done, after = done + len(page), page[-1].citizen_id
+        done += len(due)
     return done
 
 
@@ -69,12 +70,14 @@ async def _send_lots(database: Database, lots: deque[list[Row[Any]]], now: datet
             await send_lot(tx, lots.popleft(), now)
 
 
-def _lots(page: Iterable[Row[Any]]) -> list[list[Row[Any]]]:
-    """Citizens of one shard together, some at a time: a lot locks no other shard."""
+def _lots(due: Iterable[Row[Any]]) -> list[list[Row[Any]]]:
+    """Citizens of one shard together, some at a time: a lot locks no other shard, and two that follow are of two shards."""
     shards: dict[int, list[Row[Any]]] = {}
-    for row in page:
+    for row in due:
         shards.setdefault(partition_of(row.citizen_id, inbox.SHARDS), []).append(row)
-    return [rows[start : start + AT_ONCE] for rows in shards.values() for start in range(0, len(rows), AT_ONCE)]
+    longest = max(map(len, shards.values()), default=0)
+    lots = (rows[start : start + AT_ONCE] for start in range(0, longest, AT_ONCE) for rows in shards.values())
+    return [lot for lot in lots if lot]
 
 
 async def send_lot(tx: AsyncConnection, due: Sequence[Row[Any]], now: datetime) -> None:

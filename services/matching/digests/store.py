@@ -28,20 +28,20 @@ _OVERFLOW = text("""
 """)
 # A citizen's last hour that has struck ends a day of digests; what overflowed before it is due. What a position made needs the
 # consent to location that is in force; what a home 동 or a followed channel made needs none.
-_DUE = text("""
-    SELECT s.citizen_id, at.day, at.hour
-    FROM (SELECT DISTINCT citizen_id FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL AND citizen_id > :after) s
-    JOIN watch w ON w.citizen_id = s.citizen_id
+_WAITING = text("""
+    SELECT s.citizen_id, at.day, at.hour, coalesce(NOT (w.settings->>'paused')::boolean, false)
+        AND EXISTS (SELECT 1 FROM inbox_item i WHERE i.citizen_id = s.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL
+            AND i.overflowed_at < at.hour AND i.expires_at > :now
+            AND (c.citizen_id IS NOT NULL OR i.why->>'rule' IN ('home_dong', 'following')))
+        AND NOT EXISTS (SELECT 1 FROM digest d WHERE d.citizen_id = s.citizen_id AND d.day = at.day) AS due
+    FROM (SELECT DISTINCT citizen_id FROM inbox_item WHERE state = 'digest' AND digest_id IS NULL AND citizen_id > :after
+        ORDER BY citizen_id LIMIT :limit) s
+    LEFT JOIN watch w ON w.citizen_id = s.citizen_id
     LEFT JOIN consent c ON c.citizen_id = s.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
     CROSS JOIN LATERAL (SELECT make_interval(hours => coalesce((w.settings->>'digest_hour')::int, :hour)) AS hours) h
     CROSS JOIN LATERAL (SELECT date_trunc('day', (CAST(:now AS timestamptz) AT TIME ZONE 'Asia/Seoul') - h.hours) AS midnight) m
     CROSS JOIN LATERAL (SELECT CAST(m.midnight AS date) AS day, (m.midnight + h.hours) AT TIME ZONE 'Asia/Seoul' AS hour) at
-    WHERE NOT (w.settings->>'paused')::boolean
-        AND EXISTS (SELECT 1 FROM inbox_item i WHERE i.citizen_id = s.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL
-            AND i.overflowed_at < at.hour AND i.expires_at > :now
-            AND (c.citizen_id IS NOT NULL OR i.why->>'rule' IN ('home_dong', 'following')))
-        AND NOT EXISTS (SELECT 1 FROM digest d WHERE d.citizen_id = s.citizen_id AND d.day = at.day)
-    ORDER BY s.citizen_id LIMIT :limit
+    ORDER BY s.citizen_id
 """)
 _TAKE = text("""
     WITH asked AS (SELECT * FROM unnest(CAST(:citizens AS text[]), CAST(:days AS date[]), CAST(:hours AS timestamptz[]),
@@ -73,9 +73,9 @@ async def leave_for_digest(tx: AsyncConnection, ids: Iterable[UUID], now: dateti
     await tx.execute(_OVERFLOW, {"ids": list(ids), "now": now})
 
 
-async def due(connection: AsyncConnection, now: datetime, hour: int, after: str, limit: int) -> list[Row[Any]]:
-    """(citizen_id, day, hour) of citizens after this one whose hour has struck and who have something that waited for it."""
-    return list(await connection.execute(_DUE, {"now": now, "hour": hour, "after": after, "limit": limit}))
+async def waiting(connection: AsyncConnection, now: datetime, hour: int, after: str, limit: int) -> list[Row[Any]]:
+    """(citizen_id, day, hour, due) of the next citizens after this one for whom something waits; `due` if it is to be sent."""
+    return list(await connection.execute(_WAITING, {"now": now, "hour": hour, "after": after, "limit": limit}))
 
 
 async def take(tx: AsyncConnection, due: Sequence[Row[Any]], ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:

@@ -23,6 +23,7 @@ _WAITING_MENDS = (
     redis.exceptions.BusyLoadingError,
     redis.exceptions.ClusterDownError,
     redis.exceptions.OutOfMemoryError,
+    redis.exceptions.RedisClusterException,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.TryAgainError,
 )

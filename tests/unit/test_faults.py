@@ -27,6 +27,8 @@ def wrapped(cause: BaseException, adapter: str = "Error") -> sqlalchemy.exc.DBAP
         KafkaConnectionError(),
         redis.exceptions.ConnectionError(),
         redis.exceptions.MaxConnectionsError(),
+        redis.exceptions.ClusterDownError("The cluster is down"),
+        redis.exceptions.RedisClusterException("no server answers"),
         sqlalchemy.exc.TimeoutError(),
         asyncpg.CannotConnectNowError(),
         asyncpg.InternalClientError("another operation is in progress"),

@@ -74,15 +74,16 @@ class Interleaving(RuleBasedStateMachine):
         self.world.engine.make_room(self.world.engine.pairs.limit)
         self.dropped |= {known.id for known in self.postings.values() if known.status == "closed"}
 
-    @rule()
-    def another_worker_takes_over(self) -> None:
-        """It is given all that is kept: postings, settings, what was told, where everybody was last."""
-        world = World(now=self.world.now)
+    @rule(dice=seeds)
+    def another_worker_takes_over(self, dice: Dice) -> None:
+        """It is given all that is kept: postings, settings, what was told, where everybody was last; some became urgent since."""
+        world, remembered = World(now=self.world.now), dict(self.model.told)
+        told = self.model.restarted(world.now) + self.tell_the_model(self.some_urgent(dice, 0.3))
         for known in self.postings.values():
             world.put(known, look=False)
         for chosen in self.watches.values():
             world.set(chosen, look=False)
-        world.engine.remember([(citizen, id_, epoch) for (citizen, id_), epoch in self.model.told.items()], 0)
+        world.engine.remember([(citizen, id_, epoch) for (citizen, id_), epoch in remembered.items()], 0)
         rows = []
         for name, person in self.model.people.items():
             row, at = world.engine.citizens.row(name, 0), person.at
@@ -93,7 +94,7 @@ class Interleaving(RuleBasedStateMachine):
         self.world = world
         caught_up = [world.engine.look_again(rows, world.now, "caught_up")]
         caught_up += world.engine.residents_caught_up(set(range(PARTITIONS)), world.now)
-        self.both(world.told(joined(caught_up)), self.model.restarted(world.now))
+        self.both(world.told(joined(caught_up)), told)
 
     # Fixes
 
@@ -180,11 +181,16 @@ class Interleaving(RuleBasedStateMachine):
     @rule(dice=seeds)
     def becomes_urgent(self, dice: Dice) -> None:
         """Some of them, all at once."""
-        chosen = [known for known in self.postings.values() if known.status == "open" and dice.chance(0.5)]
-        urgent = [edited(known, 1) for known in chosen]
+        urgent = self.some_urgent(dice, 0.5)
+        self.both(self.world.put_all(urgent), self.tell_the_model(urgent))
+
+    def some_urgent(self, dice: Dice, share: float) -> list[Posting]:
+        chosen = [known for known in self.postings.values() if known.status == "open" and dice.chance(share)]
+        return [edited(known, 1) for known in chosen]
+
+    def tell_the_model(self, urgent: Sequence[Posting]) -> list[Told]:
         self.postings |= {new.id: new for new in urgent}
-        told = [told for new in urgent for told in self.model.posting(new, self.world.now)]
-        self.both(self.world.put_all(urgent), told)
+        return [told for new in urgent for told in self.model.posting(new, self.world.now)]
 
     @rule(dice=seeds)
     def is_edited(self, dice: Dice) -> None:

@@ -17,6 +17,7 @@ from services.notices.drafts.api import router as drafts
 from services.notices.feeds import store as feed_store
 from services.notices.feeds.api import router as feeds
 from services.notices.feeds.cache import Cache, Version
+from services.notices.hub import pinging
 from services.notices.kosis import polling as kosis_polling
 from services.notices.kosis.api import router as kosis
 from services.notices.parts import NoticesParts
@@ -38,6 +39,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
     if settings.environment == "production" and settings.boards_private_addresses:
         raise ValueError("GWANGSAN_BOARDS_PRIVATE_ADDRESSES is for development")
+    if settings.environment == "production" and settings.feeds_hub_private:
+        raise ValueError("GWANGSAN_FEEDS_HUB_PRIVATE is for development")
     after = settings.boards_failing_after
     watched = {
         "boards": partial(polling.none_keeps_failing, failing_after=after),
@@ -53,11 +56,15 @@ def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         boards_of = polling.client(private=settings.boards_private_addresses)
         kosis_of = kosis_polling.client(private=settings.boards_private_addresses)
+        hub_of = pinging.client(private=settings.feeds_hub_private)
         async with base(app), runtime.background() as tasks:
             tasks.start("chores", do_chores_forever(parts))
             tasks.start("boards", polling.look_forever(parts, boards_of))
             tasks.start("kosis", kosis_polling.look_forever(parts, kosis_of))
+            if settings.feeds_hub_url:
+                tasks.start("hub", pinging.tell_forever(parts, hub_of))
             yield
+        await hub_of.close()
         await boards_of.close()
         await kosis_of.close()
         await redis.aclose()

@@ -20,6 +20,14 @@ class Settings(PlatformSettings):
     notices_comments_per_minute: int = Field(5, ge=1, description="comments and reports of one citizen a minute")
     feeds_check_s: float = Field(1.0, gt=0, description="how old a feed may be that is served from memory")
     feeds_kept: int = Field(500, ge=1, description="feeds kept in memory per process")
+    feeds_hub_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="a WebSub hub that is told of changed feeds, and named in them; none if empty",
+    )
+    feeds_hub_private: bool = Field(
+        False, description="lets the hub be on a private address; for development, refused in production"
+    )
     boards_tick_s: float = Field(5.0, gt=0, description="how often boards that are due are looked for")
     boards_every_s: float = Field(
         600.0, ge=1, description="how often a board is read; doubles after each failure, to 6 h"

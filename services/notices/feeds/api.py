@@ -89,7 +89,9 @@ async def _rendered(parts: NoticesParts, form: Format, scope: Scope) -> bytes:
     url = f"{base}/api/notices/feeds/{form}{'?' + query if query else ''}"
     dong = district().by_code[scope.dong].name if scope.dong else None
     newest = max((changed_at(notice) for notice in found), default=EPOCH)
-    return RENDERERS[form](Feed(url, base, scope.named(dong), newest, tuple(found)))
+    return RENDERERS[form](
+        Feed(url, base, scope.named(dong), newest, tuple(found), parts.settings.feeds_hub_url or None)
+    )
 
 
 async def _cap_message(parts: NoticesParts, notice_id: UUID) -> bytes:

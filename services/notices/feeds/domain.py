@@ -47,13 +47,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Feed:
-    """One feed: its address, its name and what is in it, newest first."""
+    """One feed: its address, its name and what is in it, newest first; the hub that tells of its changes (WebSub), if any."""
 
     url: str
     base: str
     title: str
     changed_at: datetime
     notices: tuple[Notice, ...]
+    hub: str | None = None
 
 
 def writable(text: str) -> str:

@@ -41,8 +41,12 @@ def atom(feed: Feed) -> bytes:
     return (
         f'{XML}<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="ko"><id>{_text(feed.url)}</id><title>{_text(feed.title)}</title>'
         f"<updated>{rfc3339(feed.changed_at)}</updated><author><name>당근 광산</name></author>"
-        f'<link rel="self" href={_attr(feed.url)}/><link rel="alternate" href={_attr(feed.base + "/")}/>{entries}</feed>\n'
+        f'<link rel="self" href={_attr(feed.url)}/><link rel="alternate" href={_attr(feed.base + "/")}/>{_hub(feed, "")}{entries}</feed>\n'
     ).encode()
+
+
+def _hub(feed: Feed, prefix: str) -> str:
+    return f'<{prefix}link rel="hub" href={_attr(feed.hub)}/>' if feed.hub else ""
 
 
 def _atom_entry(feed: Feed, notice: Notice) -> str:
@@ -71,7 +75,7 @@ def rss(feed: Feed) -> bytes:
         f'{XML}<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>{_text(feed.title)}</title>'
         f"<link>{_text(feed.base)}/</link><description>{_text(feed.title)} · 당근 광산</description><language>ko</language>"
         f"<lastBuildDate>{format_datetime(feed.changed_at.astimezone(UTC))}</lastBuildDate>"
-        f'<atom:link rel="self" type="application/rss+xml" href={_attr(feed.url)}/>{items}</channel></rss>\n'
+        f'<atom:link rel="self" type="application/rss+xml" href={_attr(feed.url)}/>{_hub(feed, "atom:")}{items}</channel></rss>\n'
     ).encode()
 
 
@@ -103,5 +107,6 @@ def json_feed(feed: Feed) -> bytes:
     whole = {
         "version": "https://jsonfeed.org/version/1.1", "title": feed.title, "home_page_url": f"{feed.base}/", "feed_url": feed.url,
         "language": "ko", "authors": [{"name": "당근 광산"}], "items": items,
+        **({"hubs": [{"type": "WebSub", "url": feed.hub}]} if feed.hub else {}),
     }  # fmt: skip
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()

@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.notices.channels import store as channels
 from services.notices.channels.domain import Institution
+from services.notices.hub.handlers import AnnouncingDesk
 from services.notices.parts import SOURCE, NoticesParts
 from services.notices.publishing import domain, store
 from services.notices.publishing.domain import Notice, Terms
 from services.notices.publishing.store import notices
 from services.notices.statistics.handlers import check_cards
-from shared.offers.desk import Desk
 from shared.rules import Refused
 
-desk = Desk("notice", source=SOURCE, store=notices, as_posting=domain.as_posting)
+desk = AnnouncingDesk("notice", source=SOURCE, store=notices, as_posting=domain.as_posting)
 
 
 async def open_notice(

@@ -100,6 +100,20 @@ def test_nothing_that_was_ever_published_tells_a_small_count(versions: list[dict
     assert given_away(versions) == []
 
 
+@settings(max_examples=700, deadline=None)
+@given(histories(), st.integers(1, 8))
+def test_each_small_count_may_be_anything_below_the_limit(versions: list[dict[str, int]], least: int) -> None:
+    """More than that none is told: nor is any narrowed down by how sums moved."""
+    onlooker = watched(versions, least)
+    narrowed = [
+        (variable, value)
+        for variable in small_ones(onlooker, least)
+        for value in range(least)
+        if not onlooker.could_be(variable, value)
+    ]
+    assert narrowed == []
+
+
 @settings(max_examples=500, deadline=None)
 @given(histories(), st.integers(1, 8))
 def test_nor_with_another_limit(versions: list[dict[str, int]], least: int) -> None:
@@ -128,6 +142,13 @@ def test_where_the_sum_is_shown_a_small_count_may_be_anything_below_the_limit_ev
         assert others >= 1
         assert sum(hidden) - small >= least
     assert max(hidden) >= least
+
+
+def test_the_rim_of_how_much_is_hidden_together_is_inside() -> None:
+    (below,), (at,) = shown_of({"가": 20, "나": 5, "다": 3, "라": 0}), shown_of({"가": 5, "나": 4})
+    assert below == {"가": None, "나": 5, "다": None, "라": None, TOTAL: 28}
+    assert at == {"가": None, "나": None, TOTAL: 9}
+    assert shown_of({"가": 5, "나": 3}) == [{"가": 5, "나": None, TOTAL: None}]
 
 
 def naive(versions: Sequence[Version]) -> Onlooker:

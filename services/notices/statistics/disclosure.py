@@ -1,7 +1,8 @@
 """What of counts may be shown (N5): none under a limit, and nothing from which one could be worked out. Pure.
 
 Whoever reads knows every version, and rightly takes a figure for unchanged that was not told to have changed. So what is
-decided is kept: a figure once hidden stays hidden until its value changes, in whichever version. A period's sum is one
+decided is kept: a figure once hidden stays hidden until its value changes, and one once shown hides nothing, in whichever
+version. A period's sum is one
 equation over its groups; it is shown only
 - where nothing is hidden beside it, or
 - where all that is hidden is new: then with so much hidden that each small count may still be anything from 0 to the
@@ -29,12 +30,13 @@ One = TypeVar("One", Figure, Entry)
 
 @dataclass(frozen=True)
 class Row:
-    """One period: its groups, the rest, their sum; what stood before; and which values of which group were ever hidden."""
+    """One period: its groups and their sum; what stood before; and which values of which group were ever hidden, or shown."""
 
     values: Mapping[str, Decimal]
     total: Decimal
     before: Mapping[str, Entry]
     ever_hidden: Mapping[str, frozenset[Decimal]]
+    ever_shown: Mapping[str, frozenset[Decimal]]
 
 
 def entries_of(
@@ -61,7 +63,7 @@ def _differs(old: Entry | None, new: Entry) -> bool:
 
 def _hidden(history: Sequence[Entry], before: State, whole: Mapping[Key, Figure], least: int) -> set[Key]:
     rows, old_rows = _by_period(whole.values()), _by_period(before.values())
-    memory = _remembered(history)
+    was_hidden, was_shown = (_remembered(history, shown=shown) for shown in (False, True))
     small = Counter(figure.group for figure in whole.values() if figure.value < least)
     hidden = set()
     for period, figures in rows.items():
@@ -70,8 +72,10 @@ def _hidden(history: Sequence[Entry], before: State, whole: Mapping[Key, Figure]
             hidden |= {(period, group) for group, entry in old.items() if not entry.shown}
             continue
         values = {group: figure.value for group, figure in figures.items() if group != TOTAL}
-        ever = {group: memory.get((period, group), frozenset()) for group in values}
-        row = Row(values, figures[TOTAL].value, old, ever)
+        ever = (
+            {group: memory.get((period, group), frozenset()) for group in values} for memory in (was_hidden, was_shown)
+        )
+        row = Row(values, figures[TOTAL].value, old, *ever)
         # Which figure is hidden beside a small one says nothing of its size: that would be a bound.
         by_habit = sorted(values, key=lambda group: (-small[group], group))
         hidden |= {(period, group) for group in hidden_in(row, least, by_habit)}
@@ -89,10 +93,10 @@ def _same(old: Mapping[str, Entry], new: Mapping[str, Figure]) -> bool:
     return {group: one.value for group, one in old.items()} == {group: one.value for group, one in new.items()}
 
 
-def _remembered(history: Iterable[Entry]) -> dict[Key, frozenset[Decimal]]:
+def _remembered(history: Iterable[Entry], *, shown: bool) -> dict[Key, frozenset[Decimal]]:
     found: dict[Key, set[Decimal]] = {}
     for entry in history:
-        if entry.value is not None and not entry.shown:
+        if entry.value is not None and entry.shown == shown:
             found.setdefault(entry.key, set()).add(entry.value)
     return {key: frozenset(values) for key, values in found.items()}
 
@@ -109,7 +113,11 @@ def hidden_in(row: Row, least: int, by_habit: Sequence[str]) -> Hidden:
         return _told(certain | {TOTAL})
     if not certain:
         return frozenset()
-    free = [group for group in by_habit if group not in certain and not _stays_shown(row, group)]
+    free = [
+        group
+        for group in by_habit
+        if group not in certain and row.values[group] not in row.ever_shown.get(group, frozenset())
+    ]
     if not old:
         beside = _enough(parts, certain, free, least)
         if beside is not None:
@@ -121,11 +129,6 @@ def hidden_in(row: Row, least: int, by_habit: Sequence[str]) -> Hidden:
 
 def _told(hidden: Iterable[str]) -> Hidden:
     return frozenset(hidden) - {REST}
-
-
-def _stays_shown(row: Row, group: str) -> bool:
-    was = row.before.get(group)
-    return was is not None and was.shown and was.value == row.values[group]
 
 
 def _rest_of(before: Mapping[str, Entry]) -> Decimal | None:

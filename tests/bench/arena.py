@@ -137,11 +137,24 @@ class Arena:
         redis = Redis.from_url(self.stack.redis_url)
         await redis.flushall()
         await redis.aclose()
+        await self._begin_anew()
+
+    async def _begin_anew(self) -> None:
+        """The engine's group at the beginning: only once its last member has left, or was missed for long enough."""
         group = kafka.consumer(self.stack.kafka_url, group=GROUP)
         group.assign([TopicPartition(LOCATIONS.name, p) for p in range(LOCATIONS.partitions)])
         await group.start()
+        ends = time.monotonic() + 30
         try:
-            await group.commit(dict.fromkeys(group.assignment(), 0))
+            while True:
+                try:
+                    await group.commit(dict.fromkeys(group.assignment(), 0))
+                except KafkaError:
+                    if time.monotonic() > ends:
+                        raise
+                    await asyncio.sleep(0.5)
+                else:
+                    return
         finally:
             await group.stop()
 
@@ -161,6 +174,13 @@ class Arena:
                 left = {name for name, code, *_ in answer.topic_errors if code != 0}
                 made = [topic for topic in made if topic.name in left]
                 await asyncio.sleep(0.2)
+            while await self._without_leader(admin, names) and time.monotonic() < ends:
+                await asyncio.sleep(0.1)
+
+    async def _without_leader(self, admin: AIOKafkaAdminClient, names: list[str]) -> bool:
+        """Whether a client that came now might find a partition without a broker, and look again only much later."""
+        found = await admin.describe_topics(names)
+        return any(topic["error_code"] or any(p["leader"] < 0 for p in topic["partitions"]) for topic in found)
 
     @asynccontextmanager
     async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:

@@ -100,14 +100,18 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=300.0, help="seconds after which a run is cut off")
     parser.add_argument("--traces", metavar="FILE", default=str(TRACES), help="columns citizen, second, lat, lon")
     parser.add_argument("--json", metavar="OUT", help="a list of one object per system and workload")
-    parser.add_argument("--add", action="store_true", help="to what OUT holds of other systems and workloads")
+    parser.add_argument("--add", action="store_true", help="to what both OUT hold: medians are of all rounds together")
     parser.add_argument("--details", metavar="OUT", help="every round, with CPU seconds and memory of each process")
     options = parser.parse_args(arguments)
     if options.traces != str(TRACES) and options.workload is None:
         options.workload = ["traces"]
-    options.kept = json.loads(Path(options.json).read_text()) if options.add and Path(options.json).exists() else []
-    options.rounds_kept = []
+    options.kept, options.details_kept = (_held(out) if options.add else [] for out in (options.json, options.details))
     return options
+
+
+def _held(out: str | None) -> list[Result]:
+    held: list[Result] = json.loads(Path(out).read_text()) if out and Path(out).exists() else []
+    return held
 
 
 async def _measured(arena: Arena, name: str, bench: Bench, options: argparse.Namespace) -> list[Result]:
@@ -131,25 +135,33 @@ def _share(bench: Bench, system: System) -> float:
 async def _rounds(
     ready: Prepared, name: str, bench: Bench, systems: list[System], options: argparse.Namespace
 ) -> list[Result]:
-    """Every system in every round, the order turned round each time."""
-    found: dict[System, list[list[Result]]] = {system: [] for system in systems}
-    for nth in range(options.rounds):
-        for system in systems if nth % 2 == 0 else systems[::-1]:
+    """Every system in every round, the order turned round each time; rounds of an earlier run count on."""
+    spec = {key: vars(ready.work.spec)[key] for key in ("postings", "citizens", "fixes", "area")}
+    before = {
+        (one["system"], one["round"]) for one in options.details_kept if (one["workload"], one["of"]) == (name, spec)
+    }
+    first = max((nth for _, nth in before), default=0) + 1
+    for nth in range(first, first + options.rounds):
+        for system in systems if nth % 2 else systems[::-1]:
             results = await bench.run(ready, system)
-            found[system].append(results)
-            options.rounds_kept += [{"workload": name, "system": system.name, "round": nth + 1, **r} for r in results]
-            sys.stderr.write(f"{name} {nth + 1}/{options.rounds} {system.name}: {json.dumps(results)}\n")
-    return [
-        row(name, system, ready.work, options.rounds, list(of_one))
-        for system, rounds in found.items()
-        for of_one in zip(*rounds, strict=True)
-    ]
+            known = {"workload": name, "system": system.name, "of": spec, "round": nth}
+            options.details_kept += [{**known, "part": part_, **result} for part_, result in enumerate(results)]
+            sys.stderr.write(f"{name} {nth} {system.name}: {json.dumps(results)}\n")
+    rows: list[Result] = []
+    for system in systems:
+        mine = [
+            one
+            for one in options.details_kept
+            if (one["workload"], one["system"], one["of"]) == (name, system.name, spec)
+        ]
+        rows += [row(system, [o for o in mine if o["part"] == nth]) for nth in sorted({one["part"] for one in mine})]
+    return rows
 
 
-def row(name: str, system: System, work: Workload, rounds: int, found: list[Result]) -> Result:
+def row(system: System, found: list[Result]) -> Result:
     """As it is kept: medians over the rounds, worst of what should be none, null for what is not measured."""
-    spec = {key: vars(work.spec)[key] for key in ("postings", "citizens", "fixes", "area")}
-    params = {**spec, "rounds": rounds, "workers": system.workers}
+    name = found[0]["workload"]
+    params = {**found[0]["of"], "rounds": len(found), "workers": system.workers}
     params |= {key: _middle([one["params"][key] for one in found]) for key in found[0].get("params", {})}
     if any("cut_off" in one for one in found):
         params["cut_off"] = True
@@ -168,6 +180,6 @@ def _keep(rows: list[Result], options: argparse.Namespace) -> None:
     """After each workload, so that a run that is stopped has kept what it measured."""
     fresh = {(one["system"], one["workload"]) for one in rows}
     kept = [one for one in options.kept if (one["system"], one["workload"]) not in fresh]
-    for out, held in ((options.json, kept + rows), (options.details, options.rounds_kept)):
+    for out, held in ((options.json, kept + rows), (options.details, options.details_kept)):
         if out:
             Path(out).write_text("[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in held) + "\n]\n")

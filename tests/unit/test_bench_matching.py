@@ -78,10 +78,19 @@ def test_every_workload_names_systems_that_there_are() -> None:
 
 
 def test_a_row_has_the_agreed_fields_and_medians_of_its_rounds() -> None:
+    of = {"postings": 40, "citizens": 60, "fixes": 900, "area": 1}
     rounds = [
-        {"fixes_per_s": n, "cpu_us_per_fix": n / 2, "missing": n % 2, "cpu_s": {"kafka": 1}} for n in (10, 30, 21)
+        {
+            "workload": "w2000",
+            "of": of,
+            "fixes_per_s": n,
+            "cpu_us_per_fix": n / 2,
+            "missing": n % 2,
+            "cpu_s": {"kafka": 1},
+        }
+        for n in (10, 30, 21)
     ]
-    kept = row("w2000", SYSTEMS["engine"], generate(SMALL), 3, rounds)
+    kept = row(SYSTEMS["engine"], rounds)
     assert tuple(kept) == ("system", "workload", "params", *FIELDS)
     assert (kept["fixes_per_s"], kept["cpu_us_per_fix"], kept["missing"], kept["p99_ms"]) == (21, 10.5, 1, None)
     assert kept["params"] == {"postings": 40, "citizens": 60, "fixes": 900, "area": 1, "rounds": 3, "workers": 1}

@@ -231,10 +231,11 @@ def test_a_radius_that_grows_tells_who_is_now_within(world: World) -> None:
     assert world.set(watch(version=3, radius_m=500)) == about(job)
 
 
-def test_a_radius_that_shrank_ends_presence(world: World) -> None:
+@pytest.mark.parametrize("fixes", [1, 2, 3])
+def test_a_radius_that_shrank_ends_presence(world: World, fixes: int) -> None:
     job = posting()
     world.put(job)
-    for _ in range(3):
+    for _ in range(fixes):
         world.stands(520)
     world.set(watch(version=2, radius_m=500))
     assert world.put(next_of(job, urgency_epoch=1)) == []

@@ -6,6 +6,7 @@ What is noted is taken apart at the end, so that hearing costs as little as it c
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ async def listen(kafka_url: str) -> list[tuple[float, Item]]:
     consumer.assign(PARTITIONS)
     await consumer.start()
     batches, heard = BatchConsumer(consumer), list[tuple[float, Item]]()
+    gc.disable()  # nothing of what is noted is garbage, and a look at it all would hold up what comes
     over = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
     sys.stdout.write("ready\n")
     sys.stdout.flush()

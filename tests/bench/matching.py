@@ -11,7 +11,6 @@ two hours. A peer that this machine lacks is skipped with a line. Kafka hooks of
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import statistics
 import sys
@@ -19,6 +18,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from deploy.local.home import ROOT
 from deploy.local.stack import running as stack_running
@@ -84,7 +85,7 @@ def main(arguments: list[str]) -> int:
             for system in (SYSTEMS[one] for one in options.system or known[name].names):
                 if why := missing(system.backend):
                     sys.stderr.write(f"{name}: {system.name} is skipped: {why}\n")
-            rows += asyncio.run(_measured(Arena(stack), name, known[name], options))
+            rows += uvloop.run(_measured(Arena(stack), name, known[name], options))
             _keep(rows, options)
     sys.stdout.write(chart.table(rows))
     return 1 if any(row["missing"] or row["duplicate"] for row in rows if row["system"].startswith("engine")) else 0

@@ -6,6 +6,7 @@ whole batches out, whose alerts are as long as the engine's and lie ready.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from services.matching.alerts.publisher import LEVEL
 from services.matching.positions.wire import decode
 from shared.contracts.alert import ALERTS
 from shared.messaging.record_batches import HEADER, ZSTD, BatchConsumer, ReadyBatch
+from tests.bench.loading import posting_id
 from tests.bench.peers.shell import Open, Pair, Peer, Place, Shell, config, main
 
 POSTING = "00000000-0000-0000-0000-000000000000"
@@ -25,12 +27,25 @@ LONGEST, KEY, STAMP_MS = 4_096, b"c00000", 1
 
 
 class Floor(Peer):
+    """Where latency is measured, the alerts are those that are to be told, looked up in `firsts`: of each citizen's n-th fix
+    the postings.
+    """
+
     owed = 0.0
+
+    async def open(self) -> None:
+        self._turns: dict[str, int] = {}
+        self._firsts: dict[tuple[str, int], list[str]] = {}
+        for citizen, turn, posting in np.load(self.config["firsts"]).tolist() if "firsts" in self.config else ():
+            self._firsts.setdefault((f"c{citizen}", turn), []).append(str(posting_id(posting)))
+        gc.freeze()
 
     async def postings(self, opened: Sequence[Open]) -> Sequence[Pair]:
         return []
 
     async def places(self, places: Sequence[Place]) -> Sequence[Pair]:
+        if self._firsts:
+            return [Pair(p.citizen_id, posting, 350.0) for p in places for posting in self._next_of(p.citizen_id)]
         told: list[Pair] = []
         for place in places:
             self.owed += self.config["alerts_per_fix"]
@@ -38,6 +53,10 @@ class Floor(Peer):
                 self.owed -= 1
                 told.append(Pair(place.citizen_id, POSTING, 350.0))
         return told
+
+    def _next_of(self, citizen: str) -> Sequence[str]:
+        self._turns[citizen] = turn = self._turns.get(citizen, -1) + 1
+        return self._firsts.get((citizen, turn), ())
 
 
 class WholeBatches(Shell):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import uuid4
@@ -140,14 +141,14 @@ def test_a_picture_is_whole_whatever_is_in_it(
     about = About(title, unit, "number", "month", title[::-1] or "x")
     drawn = card(*(Figure(f"2025-{m:02d}", g, v, p) for (m, g), (v, p) in some.items()), about=about)
     for language in ("ko", "en"):
-        picture = fromstring(chart.svg(drawn, "ko" if language == "ko" else "en"))
-        _, _, width, height = map(float, picture.get("viewBox", "").split())
+        look: chart.Name = "wide" if language == "ko" else "plain"
+        picture = fromstring(chart.svg(drawn, "ko" if language == "ko" else "en", look))
+        _, top, width, height = map(float, picture.get("viewBox", "").split())
         for rect in picture.iter("{http://www.w3.org/2000/svg}rect"):
             if rect.get("x") is not None:
                 assert 0 <= float(rect.get("x", "")) <= float(rect.get("x", "")) + float(rect.get("width", "")) <= width
-                assert (
-                    0 <= float(rect.get("y", "")) <= float(rect.get("y", "")) + float(rect.get("height", "")) <= height
-                )
+                assert top <= float(rect.get("y", ""))
+                assert float(rect.get("y", "")) + float(rect.get("height", "")) <= top + height
         fromstring(pages.table(drawn, "ko" if language == "ko" else "en"))
 
 
@@ -186,6 +187,16 @@ def test_a_card_tells_in_words_what_its_picture_shows() -> None:
     assert told in chart.svg(drawn, "ko")
     assert "hatched" in chart.svg(drawn, "en")
     assert "url(#hatch)" in chart.svg(drawn, "en")
+
+
+def test_the_two_pictures_of_an_embed_have_ids_of_their_own() -> None:
+    """One is not displayed, and a pattern in it would not be drawn in the other."""
+    page = pages.embed(
+        card(Figure("2026-05", "", Decimal(9), provisional=True), Figure("2026-04", "", Decimal(8))), "ko"
+    )
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) == 6
+    assert set(re.findall(r"url\(#([^)]+)\)", page)) == {"hatch", "hatchn"}
 
 
 def test_a_file_that_was_told_is_taken_back() -> None:

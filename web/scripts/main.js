@@ -18,6 +18,7 @@ import { byId } from "./ui/dom.js";
 import { keptLang, t, useLang } from "./ui/i18n.js";
 import { areasOf, drawAll, drawInbox, drawNearby, shownPostings } from "./ui/lists.js";
 import { officerPanel } from "./ui/officer-card.js";
+import { drawStatistics } from "./ui/statistics.js";
 import { throttled } from "./throttle.js";
 import { toast } from "./ui/toasts.js";
 
@@ -198,6 +199,7 @@ function draw() {
   store.watch(["lang", "inbox", "session", "tab", "postings", "dongs"], () => drawInbox(store, acts));
   store.watch(["lang", "nearby", "session", "tab", "selected", "now"], () => drawNearby(store, acts));
   store.watch(["lang", "postings", "listing", "missing", "kinds", "inDong", "order", "settled", "selected", "dongs", "tab", "now"], () => drawAll(store, acts));
+  store.watch(["lang", "statistics", "tab"], () => drawStatistics(store));
   store.watch(["at", "consent", "here", "dongs"], () => map?.showCitizen(store.state.at, Boolean(store.state.consent), store.state.here?.code ?? null));
   store.watch(["postings", "kinds", "inDong", "dongs", "now"], () => map?.showPostings(shownPostings(store.state)));
 }

@@ -19,7 +19,7 @@ export const START = { lat: 35.191759, lon: 126.817265 };
  * @property {Point} at
  * @property {Point} settled  where the citizen stood a moment ago: what lists are drawn from, once a second at most
  * @property {Dong | null} here  the 동 of `settled`
- * @property {"inbox" | "nearby" | "all"} tab
+ * @property {"inbox" | "nearby" | "all" | "statistics"} tab
  * @property {"asking" | "signed" | "no-issuer" | "failed"} session
  * @property {boolean} issuer
  * @property {boolean | null} consent  null while it is not known
@@ -29,6 +29,7 @@ export const START = { lat: 35.191759, lon: 126.817265 };
  * @property {"off" | "connecting" | "live" | "retrying"} stream
  * @property {InboxItem[] | null} inbox
  * @property {{ posting: Posting, distance_m: number | null }[] | null} nearby
+ * @property {{ items: import("./types.js").Statistic[] | null, next: string | null, failed: string }} statistics
  * @property {string | null} selected  posting id
  * @property {{ playing: boolean, at: number, end: number, speed: number }} replay
  * @property {number} now  a slow tick, so that what has ended leaves the lists
@@ -58,6 +59,7 @@ export const newStore = () =>
       stream: "off",
       inbox: null,
       nearby: null,
+      statistics: { items: null, next: null, failed: "" },
       selected: null,
       replay: { playing: false, at: 0, end: 0, speed: 10 },
       now: Date.now(),

@@ -22,6 +22,23 @@
  * @property {string | null} ends_at
  * @property {string | null} expires_at
  * @property {Shows} shows
+ * @property {string[]} statistics  ids of the cards that a notice shows
+ *
+ * @typedef {{ value: number | null, hidden: boolean, provisional: boolean }} StatisticCell
+ * @typedef {{ period: string, total: StatisticCell | null, groups: Record<string, StatisticCell> }} StatisticLine
+ *
+ * @typedef {object} Statistic
+ * @property {string} id
+ * @property {string} channel
+ * @property {number} version
+ * @property {string} title
+ * @property {string} unit
+ * @property {string} source
+ * @property {string} note
+ * @property {string} as_of
+ * @property {string | null} period
+ * @property {StatisticCell | null} value
+ * @property {string | null} edited_at
  *
  * @typedef {object} InboxItem
  * @property {string} id

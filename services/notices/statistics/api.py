@@ -43,6 +43,7 @@ FRESH_FOR = "public, max-age=60"
 PICTURE = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 Seen = Annotated[str | None, Header(alias="If-None-Match", max_length=2_000)]
 Lang = Annotated[Language, Query(description="of the words around the figures")]
+Look = Annotated[chart.Name, Query(description="plain: without title and source, for a page that tells them")]
 How = Annotated[Mode, Query(description="dry-run changes nothing and tells what would happen")]
 AsOf = Annotated[date, Query(description="when these figures were so, in Seoul; not in the future")]
 Why = Annotated[str, Query(max_length=300, pattern=r"^[^\x00-\x1f]*$", description="shown with the revision")]
@@ -187,8 +188,10 @@ async def list_statistic_revisions(statistic_id: UUID, parts: UseNotices) -> lis
 @router.get(
     "/{statistic_id}/chart.svg", response_class=Response, responses=_told("image/svg+xml"), summary="그림 The chart"
 )
-async def get_chart(statistic_id: UUID, parts: UseNotices, lang: Lang = "ko", seen: Seen = None) -> Response:
-    draw = partial(chart.svg, language=lang)
+async def get_chart(
+    statistic_id: UUID, parts: UseNotices, lang: Lang = "ko", look: Look = "wide", seen: Seen = None
+) -> Response:
+    draw = partial(chart.svg, language=lang, look=look)
     return await _drawn(parts, statistic_id, draw, "image/svg+xml", seen, {"Content-Security-Policy": PICTURE})
 
 

@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from services.notices.statistics.periods import Language, label, short_label
 from services.notices.statistics.table import Card, Cell
 from services.notices.statistics.words import WORDS, description, marks, origin, rounded, said, text
 
-MOST_BARS, MOST_GROUPS = 24, 12
-WIDTH, LEFT, RIGHT, TOP, PLOT = 640, 58, 24, 124, 190
-ROW, NAMES = 28, 150
+MOST_GROUPS = 12
+EDGE, LEFT, RIGHT, TOP, PLOT = 24, 58, 24, 124, 190
+ROW = 28
 INK, SOFT, GRID, BAR, NEWEST = "#211a14", "#62574b", "#e6dccf", "#e3a982", "#c2410c"
 FONT = "Pretendard,'Apple SD Gothic Neo','Noto Sans KR','Noto Sans CJK KR','Malgun Gothic',system-ui,sans-serif"
+PATTERN = "hatch"
+HATCHED = f'fill="url(#{PATTERN})"'
 HATCH = (
-    '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    f'<defs><pattern id="{PATTERN}" width="7" height="7" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
     f'<rect width="7" height="7" fill="#fff"/><rect width="3.5" height="7" fill="{NEWEST}"/></pattern></defs>'
 )
+
+
+@dataclass(frozen=True)
+class Look:
+    """How wide, how many bars, how many letters of the smallest writing go into a line; with title and source, or without."""
+
+    width: int
+    bars: int
+    letters: int
+    headed: bool
+
+
+Name = Literal["wide", "narrow", "plain"]
+# narrow is for telephones; plain for pages that tell title, newest figure and source themselves.
+LOOKS: Mapping[Name, Look] = {
+    "wide": Look(640, 24, 106, headed=True), "narrow": Look(400, 13, 62, headed=True), "plain": Look(400, 13, 62, headed=False),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,37 +64,42 @@ class Scale:
         return (value - self.low) / (self.high - self.low)
 
 
-def svg(card: Card, language: Language) -> str:
-    """Bars over the newest periods; of one period alone, or where no whole is told, its groups beside each other."""
-    about = card.statistic.about
-    overall = [line for line in card.lines if line.total is not None][-MOST_BARS:]
+def svg(card: Card, language: Language, look: Name = "wide", *, suffix: str = "") -> str:
+    """Bars over the newest periods; of one period alone, or where no whole is told, its groups beside each other.
+
+    `suffix` keeps the ids of two pictures in one page apart.
+    """
+    how = LOOKS[look]
+    overall = [line for line in card.lines if line.total is not None][-how.bars :]
     newest = card.lines[-1]
     if len(overall) > 1 or not newest.groups:
-        body, height = (
-            _columns([(line.period, line.total) for line in overall if line.total is not None], language),
-            TOP + PLOT + 44,
-        )
+        points = [(line.period, line.total) for line in overall if line.total is not None]
+        body, end = _columns(points, language, how.width), TOP + PLOT + 44
     else:
         groups = [Mark(group, cell, "") for group, cell in newest.groups.items()][:MOST_GROUPS]
-        body, height = _rows(groups, language), TOP + ROW * len(groups) + 8
-    foot = [cut(line, 106) for line in (marks(card, language), origin(card, language)) if line]
-    height += 10 + 19 * len(foot)
-    feet = "".join(_written(LEFT - 34, height - 14 - 19 * n, line, 11.5, SOFT) for n, line in enumerate(reversed(foot)))
+        body, end = _rows(groups, language, how.width), TOP + ROW * len(groups) + 8
+    told = (marks(card, language), origin(card, language) if how.headed else "")
+    foot = [cut(line, how.letters) for line in told if line]
+    end += 10 + 19 * len(foot)
+    feet = "".join(_written(EDGE, end - 14 - 19 * n, line, 11.5, SOFT) for n, line in enumerate(reversed(foot)))
+    head, top = (_head(card, language, how.letters), 0) if how.headed else ("", TOP - 24)
+    t, d = f"t{suffix}", f"d{suffix}"
+    hatch, body = HATCH.replace(PATTERN, PATTERN + suffix), body.replace(HATCHED, f'fill="url(#{PATTERN}{suffix})"')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-labelledby="t d" lang="{language}" '
-        f'font-family="{FONT}" fill="{INK}"><title id="t">{text(about.title)}</title><desc id="d">{text(description(card, language))}'
-        f'</desc>{HATCH}<rect width="{WIDTH}" height="{height}" fill="#fff"/>{_head(card, language)}{body}'
-        f"{feet}</svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {top} {how.width} {end - top}" role="img" aria-labelledby="{t} {d}" '
+        f'lang="{language}" font-family="{FONT}" fill="{INK}"><title id="{t}">{text(card.statistic.about.title)}</title>'
+        f'<desc id="{d}">{text(description(card, language))}</desc>{hatch}<rect y="{top}" width="{how.width}" height="{end - top}" '
+        f'fill="#fff"/>{head}{body}{feet}</svg>'
     )
 
 
-def _head(card: Card, language: Language) -> str:
+def _head(card: Card, language: Language, letters: int) -> str:
     """The title, and the newest figure large."""
     about, words = card.statistic.about, WORDS[language]
-    left = LEFT - 34
-    head = _written(left, 36, cut(about.title, 52), 19, INK, weight=700)
+    left = EDGE
+    head = _written(left, 36, cut(about.title, letters // 2), 19, INK, weight=700)
     if card.headline is None:
-        return head + _written(left, 78, cut(f"{words['total']} · {about.unit}", 60), 14, SOFT)
+        return head + _written(left, 78, about.unit, 14, SOFT)
     period, cell = card.headline
     notes = [label(period, language)] + ([words["provisional"]] if cell.provisional else [])
     if card.statistic.edited_at is not None:
@@ -91,12 +116,12 @@ def _head(card: Card, language: Language) -> str:
     return head + big + _written(left, 106, " · ".join(notes), 13, SOFT)
 
 
-def _columns(points: Sequence[tuple[str, Cell]], language: Language) -> str:
+def _columns(points: Sequence[tuple[str, Cell]], language: Language, width: int) -> str:
     scale = scale_of([float(cell.value) for _, cell in points if cell.value is not None])
-    step = (WIDTH - LEFT - RIGHT) / len(points)
+    step = (width - LEFT - RIGHT) / len(points)
     told = max((n for n, (_, cell) in enumerate(points) if cell.value is not None), default=-1)
     steps = scale.steps if told >= 0 else (0.0,)
-    body = "".join(_line_at(TOP + PLOT * (1 - scale.share(at)), at, language) for at in steps)
+    body = "".join(_line_at(TOP + PLOT * (1 - scale.share(at)), at, language, width) for at in steps)
     for n, (period, cell) in enumerate(points):
         words = f"{label(period, language)}: {said(cell, language)}"
         body += _column(Mark(period, cell, words), LEFT + n * step, step, scale, newest=n == told)
@@ -108,9 +133,9 @@ def _columns(points: Sequence[tuple[str, Cell]], language: Language) -> str:
     return body + _names(points, step, language)
 
 
-def _line_at(y: float, at: float, language: Language) -> str:
+def _line_at(y: float, at: float, language: Language, width: int) -> str:
     colour = SOFT if at == 0 else GRID
-    line = f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}"/>'
+    line = f'<line x1="{LEFT}" x2="{width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}"/>'
     return line + _written(LEFT - 8, y + 4, rounded(at, language), 11.5, SOFT, anchor="end")
 
 
@@ -124,9 +149,9 @@ def _column(mark: Mark, x: float, step: float, scale: Scale, *, newest: bool) ->
 
 
 def _bar(x: float, y: float, width: float, height: float, mark: Mark, *, newest: bool) -> str:
-    fill = "url(#hatch)" if mark.cell.provisional else NEWEST if newest else BAR
+    fill = HATCHED if mark.cell.provisional else f'fill="{NEWEST if newest else BAR}"'
     return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}" stroke="{NEWEST}">'
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {fill} stroke="{NEWEST}">'
         f"<title>{text(mark.told)}</title></rect>"
     )
 
@@ -151,16 +176,17 @@ def _names(points: Sequence[tuple[str, Cell]], step: float, language: Language) 
     return body
 
 
-def _rows(marks: Sequence[Mark], language: Language) -> str:
+def _rows(marks: Sequence[Mark], language: Language, width: int) -> str:
     values = [float(mark.cell.value) for mark in marks if mark.cell.value is not None]
     low, high = min([*values, 0.0]), max([*values, 0.0])
     scale = Scale(low, high if high > low else low + 1, ())
-    left, room = LEFT - 34 + NAMES, WIDTH - RIGHT - 90 - (LEFT - 34 + NAMES)
+    left = EDGE + width // 4
+    room = width - RIGHT - 90 - left
     body, zero = "", left + room * scale.share(0)
     for n, mark in enumerate(marks):
         y, told = TOP + n * ROW, said(mark.cell, language)
         whole = Mark(mark.name, mark.cell, f"{mark.name}: {told}")
-        body += _written(left - 10, y + 16, cut(mark.name, 20), 13, INK, anchor="end")
+        body += _written(left - 10, y + 16, cut(mark.name, width // 32), 13, INK, anchor="end")
         if mark.cell.value is None:
             body += _box(left, y + 3, 60, ROW - 10, whole) + _written(left + 68, y + 16, told, 12, SOFT)
             continue

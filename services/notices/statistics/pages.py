@@ -19,6 +19,7 @@ _STYLE = (
     "tbody th,tfoot th{text-align:left}tfoot td,tfoot th{font-weight:700}"
     "caption{text-align:left;padding:6px 0;color:#62574b;white-space:normal}"
     "summary{cursor:pointer;min-height:28px;width:fit-content}p{margin:6px 0;color:#62574b}"
+    ".narrow{display:none}@media(max-width:520px){.narrow{display:block}.wide{display:none}}"
     "summary:focus-visible,div:focus-visible{outline:3px solid #1d4ed8;outline-offset:2px}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -72,7 +73,10 @@ def embed(card: Card, language: Language) -> str:
     name = text(WORDS[language]["table"])
     whole = f'<div tabindex="0" role="region" aria-label="{name}">{table(card, language)}</div>'
     figures = f"<details><summary>{name}</summary>{whole}</details>"
-    return _page(card, svg(card, language) + figures + notes(card, language), language)
+    # Of the two pictures one is shown, to eyes as to ears.
+    wide, narrow = svg(card, language), svg(card, language, "narrow", suffix="n")
+    both = f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+    return _page(card, both + figures + notes(card, language), language)
 
 
 def _page(card: Card, body: str, language: Language) -> str:

@@ -30,6 +30,7 @@ export function postingOf(view, kind) {
     starts_at: view.starts_at ?? view.opens_at ?? null,
     ends_at: view.ends_at ?? view.closes_at ?? null,
     expires_at: view.expires_at ?? null,
+    statistics: view.statistics ?? [],
     shows: view.shows ?? {
       place: place?.name,
       pay_krw: pay?.amount_krw,

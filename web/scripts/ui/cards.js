@@ -5,6 +5,7 @@ import { dongNames, metresTo } from "../domain/postings.js";
 import { h, icon } from "./dom.js";
 import { factsOf, moment, reason } from "./format.js";
 import { t } from "./i18n.js";
+import { statisticsOf } from "./statistics.js";
 
 /** @param {string} text @param {string} kind */
 const badge = (text, kind) => h("span", { class: `badge badge-${kind}` }, text);
@@ -82,6 +83,7 @@ export function detailCard(posting, dongs, onClose) {
     h("p", { class: "facts" }, factsOf(posting, dongNames(posting, dongs), null)),
     shows.place && h("p", { class: "facts", lang: "ko" }, shows.place),
     posting.text && h("p", { class: "text", lang: "ko" }, posting.text),
+    posting.statistics.length > 0 && statisticsOf(posting.statistics),
     expires_at && h("p", { class: "facts" }, t("until", { time: moment(expires_at) })),
   ].filter(Boolean);
 }

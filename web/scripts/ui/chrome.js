@@ -41,9 +41,9 @@ function drawLegend() {
   byId("legend").replaceChildren(...KINDS.map((kind) => h("li", {}, icon(kind), t(kind))), h("li", {}, walk, t("you-circle")));
 }
 
-/** The three lists as tabs: arrow keys go from one to the next. @param {(tab: "inbox" | "nearby" | "all") => void} onTab */
+/** The lists as tabs: arrow keys go from one to the next. @param {(tab: import("../state.js").State["tab"]) => void} onTab */
 export function wireTabs(onTab) {
-  const names = /** @type {const} */ (["inbox", "nearby", "all"]);
+  const names = /** @type {const} */ (["inbox", "nearby", "all", "statistics"]);
   const open = (/** @type {(typeof names)[number]} */ name, focus = false) => {
     for (const other of names) {
       const tab = byId(`tab-${other}`);

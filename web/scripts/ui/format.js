@@ -44,6 +44,22 @@ export function span(starts, ends, now = new Date()) {
   return `${head || `${t("today")} `}${fromHour}${unit} – ${endDay} ${hourOf(to, whole)}${unit}`;
 }
 
+/** The day in Asia/Seoul. @param {string | number | Date} at */
+export const day = (at) => dayKey(new Date(at));
+
+/** "2026년 3월", "Mar 2026", of 2026, 2026-H1, 2026-Q1, 2026-03 or 2026-03-05. @param {string} at */
+export function period(at) {
+  const [year, part, date] = at.split("-");
+  const korean = lang() === "ko";
+  if (!part) return korean ? `${year}년` : year;
+  if (/^[HQ]/.test(part)) {
+    const named = part[0] === "Q" ? `${part[1]}분기` : part[1] === "1" ? "상반기" : "하반기";
+    return korean ? `${year}년 ${named}` : `${part} ${year}`;
+  }
+  const first = new Date(Date.UTC(Number(year), Number(part) - 1, Number(date ?? 1)));
+  return inSeoul({ year: "numeric", month: korean ? "long" : "short", ...(date ? { day: "numeric" } : {}) }, first);
+}
+
 /** The moment in full, in Asia/Seoul. @param {string | number | Date} at */
 export const moment = (at) => inSeoul({ dateStyle: "medium", timeStyle: "medium" }, new Date(at));
 

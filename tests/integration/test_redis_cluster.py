@@ -1,4 +1,4 @@
-"""The same promises on a Redis Cluster of three masters; with `--redis=cluster` every test that touches Redis runs on one.
+"""The same promises on a Redis Cluster of three masters; with `--redis=cluster` all tests on the shared stack run on one.
 
 The last tests are those of other modules: here the stack that their fixtures ask for has the cluster.
 """

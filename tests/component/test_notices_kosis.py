@@ -14,6 +14,7 @@ import pytest_asyncio
 from services.notices.kosis import polling
 from services.notices.settings import Settings
 from shared import telemetry
+from shared.clock import SEOUL
 from shared.outside import Outside
 from tests.conftest import SettingsFor
 from tests.databases import Databases
@@ -112,12 +113,13 @@ async def test_a_card_is_read_from_its_table_and_again_only_what_is_new(
     desk: NoticesDesk, office: Institution, card: dict[str, Any], kosis: Kosis, outside: Outside
 ) -> None:
     kosis.rows(row(), row(C1="2", C1_NM="첨단1동", DT="-"), row(C1="3", C1_NM="하남동", DT="2"), row(C1="0", C1_NM="계", DT="90"),
-               row(C1="4", C1_NM="어룡동", DT="37"))  # fmt: skip
+               row(C1="4", C1_NM="어룡동", DT="37"), row(PRD_DE="202609", DT="64"))  # fmt: skip
     assert (await named(desk, card, office))["state"] == "new"
     told = await looked(desk, card, office, outside)
     assert (told["state"], told["missing"], told["refused"], told["failures"]) == ("ok", 1, 0, 0)
     after = (await read(desk, card)).json()
     assert after["version"] == 2
+    assert after["as_of"] == desk.clock().astimezone(SEOUL).date().isoformat()
     seen = cells(after, "2026-04")
     assert seen[""] == 90
     assert {group for group, value in seen.items() if value is None} >= {"하남동"}

@@ -27,6 +27,7 @@ from shared.rules import Refused
 NOW = datetime(2026, 7, 2, 3, tzinfo=UTC)
 TODAY = date(2026, 7, 2)
 ABOUT = About("이용자", "명", "count", "month", "광산구")
+OF_YEARS = About("이용자", "명", "count", "quarter", "광산구", adds_up=True)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +159,9 @@ def test_a_picture_is_whole_whatever_is_in_it(
 )
 def test_no_form_of_a_card_depends_on_what_is_hidden(some: dict[tuple[int, str], int]) -> None:
     """Two cards that hide different figures at the same places are the same to everybody, down to the last pixel."""
-    figures = [Figure(f"2025-{m:02d}", g, Decimal(v)) for (m, g), v in some.items()]
-    first = card(*figures)
-    ours = state_of(entries_of([], checked(figures, ABOUT, TODAY), "count", 5, 1))
+    figures = [Figure(f"2025-Q{q}", g, Decimal(v)) for (q, g), v in some.items()]
+    first = card(*figures, about=OF_YEARS)
+    ours = state_of(entries_of([], checked(figures, OF_YEARS, TODAY), "count", 5, 1))
     other = {
         key: entry
         if entry.shown

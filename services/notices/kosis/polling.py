@@ -13,7 +13,7 @@ from services.notices.kosis import store
 from services.notices.kosis.domain import Source, next_look
 from services.notices.parts import NoticesParts
 from services.notices.statistics import store as statistics
-from services.notices.statistics.domain import Statistic
+from services.notices.statistics.domain import Statistic, given, state_of, tells_news
 from services.notices.statistics.files import Series, of_kosis
 from services.notices.statistics.handlers import add_series
 from shared import telemetry
@@ -78,7 +78,10 @@ async def _read(parts: NoticesParts, outside: Outside, source: Source, now: date
             or store.source_of(row).asked != source.asked
         ):
             return  # withdrawn, left or read from elsewhere meanwhile
-        await add_series(tx, before, series, ("valid-rows", before.as_of, REASON), now)
+        # Figures are of the day on which KOSIS last told something new: the same answer again is no revision.
+        known = given(state_of(await statistics.history(tx, before.id)))
+        as_of = today if tells_news(known, series.figures) else before.as_of
+        await add_series(tx, before, series, ("valid-rows", as_of, REASON), now)
         due_at = next_look(0, parts.settings.kosis_every_s, now)
         await store.was_read(tx, source.statistic_id, now, due_at, series.missing, len(series.errors))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -143,13 +144,12 @@ def check_period(period: str, as_of: date) -> None:
 
 def _check_totals(figures: Mapping[Key, Figure]) -> None:
     """Groups are parts that do not overlap: a sum within a sum would tell what is hidden beside it."""
+    parts: Counter[str] = Counter()
     for (period, group), figure in figures.items():
-        if group == TOTAL and figure.value < _sum_of_groups(figures, period):
+        parts[period] += 0 if group == TOTAL else int(figure.value)
+    for (period, group), figure in figures.items():
+        if group == TOTAL and figure.value < parts[period]:
             raise Refused("points", "groups-overlap", f"the groups of {period} are more than all together")
-
-
-def _sum_of_groups(figures: Mapping[Key, Figure], period: str) -> Decimal:
-    return sum((f.value for (at, group), f in figures.items() if at == period and group != TOTAL), Decimal(0))
 
 
 def with_totals(figures: Mapping[Key, Figure], measure: Measure) -> tuple[dict[Key, Figure], set[Key]]:
@@ -175,6 +175,12 @@ def given(state: State) -> list[Figure]:
         for entry in state.values()
         if entry.value is not None and not entry.derived
     ]
+
+
+def tells_news(known: Sequence[Figure], told: Sequence[Figure]) -> bool:
+    """Whether any of these is new or different."""
+    by_key = {figure.key: figure for figure in known}
+    return any(by_key.get(figure.key) != figure for figure in told)
 
 
 def merged(before: Sequence[Figure], added: Sequence[Figure]) -> list[Figure]:

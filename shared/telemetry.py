@@ -41,6 +41,7 @@ FIX_TO_ALERT_S = Histogram(
     "gwangsan_fix_to_alert_seconds", "From a fix taken in to its alert acknowledged", buckets=FAST_BUCKETS
 )
 INDEX_SIZE = Gauge("gwangsan_index_entries", "Entries of the matching index", ["what"])
+RESTORED = Gauge("gwangsan_restored_records", "Records read back since the worker began to restore", ["what"])
 INDEX_REBUILDS = Counter("gwangsan_index_rebuilds_total", "Rebuilds of the Redis index", ["reason"])
 FEEDS_STALE = Gauge("gwangsan_feeds_stale", "Imported sources with rows but nothing new for too long", ["service"])
 STREAMS_OPEN = Gauge("gwangsan_streams_open", "Live streams open")

@@ -24,6 +24,7 @@ class Progress:
         self._at = time.monotonic()
         self._halted: str | None = None
         self._joined = False
+        self._reading: str | None = None
         self.lag = 0
 
     def settled(self) -> None:
@@ -54,6 +55,11 @@ class Progress:
         """The batch in hand waits for the infrastructure; the age goes on rising."""
         telemetry.CONSUMER_PROGRESS_AGE_S.labels(self.group).set(self.age_s)
 
+    def reads_back(self, what: str | None, count: int = 0) -> None:
+        """How far it is with what it must know before it can begin; None when it knows."""
+        self._reading = what and f"{count:,} {what} read back so far"
+        self.settled()
+
     def halt(self, reason: str) -> None:
         self._halted = reason
 
@@ -65,6 +71,8 @@ class Progress:
         """None when healthy, else one sentence."""
         if self._halted:
             return f"{self.group} halted: {self._halted}"
+        if self._reading:
+            return f"{self.group} is being restored: {self._reading}"
         if not self._joined:
             return f"{self.group} has not joined its group yet"
         if self.age_s > self._stale_after_s:

@@ -12,6 +12,8 @@ BENCHES = {
     "matching": "the engine beside Tile38, Redis GEOSEARCH, PostGIS and a bare copy; latency, fan-out, several workers",
     "fan_out": "a posting that opens among 100,000 citizens, and 200 at once, beside the peers",
     "chart": "what `matching --json docs/bench/matching.json` measured, as tables and a chart in the docs",
+    "memory": "what Redis takes for 100,000 citizens and 100,000 postings",
+    "rebuild": "a worker that starts with nothing among 200,000 postings and 100,000 citizens",
     "jobs": "claims on one hot posting, lists of 100,000, imports of 10,000 rows",
     "spaces": "free times of 500 spaces for a week, bookings a second, at 10,000 and 1,000,000 bookings",
     "spaces_import": "전국공공시설개방정보표준데이터 of 10,000 rows: looked at, applied, again, every row changed",

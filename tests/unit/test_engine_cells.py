@@ -40,11 +40,11 @@ def test_cells_that_are_packed_know_the_same_shapes_and_take_more() -> None:
     cells = Cells()
     known = [(cell % 7, (0.0, 0.0, 1.0, cell)) for cell in range(60)]
     for cell, near in known:
-        cells.add(cell, near)
+        cells.add([cell], near)
     cells.remove(3, 3)
     cells.pack()
     assert len(cells.pool) == 59
-    cells.add(3, (0.0, 0.0, 1.0, 99))
+    cells.add([3], (0.0, 0.0, 1.0, 99))
     runs = {
         int(entry["cell"]): set(cells.pool["shape"][entry["start"] :][: entry["length"]].tolist())
         for entry in cells.table[cells.table["cell"] >= 0]

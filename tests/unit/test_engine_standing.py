@@ -54,7 +54,7 @@ anywhere = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 around = st.tuples(st.floats(-0.03, 0.03), st.floats(-0.03, 0.03))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(
     middle=anywhere, steps=st.lists(st.tuples(st.integers(0, 9), around), max_size=60), radius_m=st.floats(50, 2_000)
 )

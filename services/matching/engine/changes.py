@@ -20,6 +20,8 @@ from shared.contracts import Event, Posting, Watch
 
 log = structlog.get_logger()
 
+TOGETHER = 25  # the alerts of these leave before the next are looked at
+
 
 class Changes:
     """One caller at a time, as for the engine."""
@@ -44,7 +46,8 @@ class Changes:
             if event is None:
                 log.error("state_ignored", topic=record.topic, partition=record.partition, offset=record.offset)
                 continue
-            if opened and not (isinstance(event, Posting) and event.id not in opened):
+            more = isinstance(event, Posting) and event.id not in opened and len(opened) < TOGETHER
+            if opened and not more:
                 yield from self._engine.put_postings(list(opened.values()), self._clock())
                 opened.clear()
             if isinstance(event, Posting):

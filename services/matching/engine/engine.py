@@ -228,7 +228,8 @@ class Engine:
             self._out = np.zeros(self.postings.cells.longest * 2, MATCH)
         if self.pairs.limit - self.pairs.used >= wanted:
             return
-        keep = np.array([p is None or p.status == "open" for p in self.postings.current], np.bool_)
+        postings = self.postings.table.rows[: self.postings.table.size]
+        keep = postings["open"] | (postings["version"] == 0)
         size = len(self.pairs.table) * 2
         while size * 6 // 10 - self.pairs.used < wanted:
             size *= 2

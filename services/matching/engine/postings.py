@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 
 from services.matching.engine.bits import KIND_BITS, InterestBits, to_ms, to_us
+from services.matching.engine.kept import Kept
 from services.matching.engine.residents import Addresses, indices_of
 from services.matching.engine.tables import (
     ALWAYS_MS,
@@ -46,7 +47,7 @@ class PostingBook:
         self.table = Table(POSTING, NEW_POSTING)
         self.shapes = Table(SHAPE, NEW_SHAPE)
         self.cells = Cells()
-        self.current: list[Posting | None] = []
+        self.current = Kept()
         self.areas = 0
         self._rows: dict[UUID, int] = {}
         self._shapes_of: dict[int, list[tuple[int, list[int]]]] = {}
@@ -63,12 +64,17 @@ class PostingBook:
             self.current.append(None)
         return row
 
+    def of(self, posting_id: UUID) -> Posting | None:
+        """Its newest state, None if it was never heard of."""
+        row = self._rows.get(posting_id)
+        return None if row is None else self.current[row]
+
     def put(self, posting: Posting, now: datetime) -> tuple[int, bool] | None:
         """Take over a posting's state: its row and whether all citizens come to it anew; None if older than known."""
         row, columns = self.row(posting.id), self.table.rows
-        known = self.current[row]
-        if known is not None and known.version >= posting.version:
+        if columns["version"][row] >= posting.version:
             return None
+        known = self.current[row]
         anew = known is not None and (_over(known, now) or _whom_and_where(known) != _whom_and_where(posting))
         self.current[row] = posting
         self.addresses.put(row, posting)
@@ -142,8 +148,7 @@ class PostingBook:
         if posting.where.dongs:
             placed.append(self._area(row, posting.where.dongs))
         for near, cells in placed:
-            for cell in cells:
-                self.cells.add(cell, near)
+            self.cells.add(cells, near)
         self._shapes_of[row] = [(near[-1], cells) for near, cells in placed]
 
     def _circle(self, row: int, lat: float, lon: float, radius_m: int, widest_m: int) -> tuple[Near, list[int]]:

@@ -4,8 +4,10 @@ where they are.
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
@@ -18,15 +20,28 @@ from services.matching.engine.bits import to_ms
 from services.matching.engine.engine import Engine
 from services.matching.index import store
 from services.matching.index.store import StoredFix
+from shared import telemetry
 from shared.clock import Clock
 from shared.contracts import Event, Posting
 from shared.contracts.location import LOCATIONS
 from shared.contracts.watch import WATCHES
 from shared.messaging.envelope import BadRecordError, open_envelope
+from shared.messaging.progress import Progress
 from shared.redis import FAULTS
 
 log = structlog.get_logger()
-TELL_EVERY = 20_000
+TELL_EVERY, SEEN_EVERY = 20_000, 1_000
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """What is being restored stays: looking through ever more of it for garbage finds none."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 class Put(Protocol):
@@ -40,14 +55,30 @@ class Restoring:
 
     def __init__(
         self, kafka_url: str, clock: Clock, engine: Engine, redis: Redis, fixes: AIOKafkaConsumer, state: AIOKafkaConsumer,
-        put: Put,
+        put: Put, progress: Progress,
     ) -> None:  # fmt: skip
         self._kafka_url, self._clock, self._engine, self._redis = kafka_url, clock, engine, redis
-        self._fixes, self._state, self._put = fixes, state, put
+        self._fixes, self._state, self._put, self._progress = fixes, state, put, progress
+
+    def _counter(self, what: str) -> Callable[..., None]:
+        """Counts, and tells how far it is: at once in /readyz and the metrics, every so many in the log."""
+        started, count = time.monotonic(), 0
+
+        def told(more: int, done: bool = False) -> None:
+            nonlocal count
+            before, count = count, count + more
+            if count // SEEN_EVERY > before // SEEN_EVERY or done:
+                telemetry.RESTORED.labels(what).set(count)
+                self._progress.reads_back(None if done else what, count)
+            if done or count // TELL_EVERY > before // TELL_EVERY:
+                seconds = round(time.monotonic() - started, 2)
+                log.info("restored" if done else "restoring", what=what, count=count, seconds=seconds)
+
+        return told
 
     async def postings(self) -> None:
         """All of them; the consumer of the state topics goes on from there."""
-        told, now = _progress("postings"), self._clock()
+        told, now = self._counter("postings"), self._clock()
         async for record in replay.to_end(self._state, self._state.assignment()):
             if isinstance(event := event_of(record), Posting):
                 self._put(event, record.partition, now)
@@ -58,7 +89,7 @@ class Restoring:
         """Everything known of the citizens of these partitions; the rows of those whose position is known."""
         now, rows = self._clock(), []
         await self._watches({TopicPartition(WATCHES.name, p) for p in partitions}, now)
-        told = _progress("alerts and positions")
+        told = self._counter("alerts and positions")
         for partition in partitions:
             alerted = await replay.alerted(self._kafka_url, partition)
             self._engine.remember(alerted, partition)
@@ -76,7 +107,7 @@ class Restoring:
     async def _watches(self, watches: set[TopicPartition], now: datetime) -> None:
         """By a consumer of their own: what the session reads meanwhile waits for its turn, and fixes must not overtake."""
         next_offsets: dict[TopicPartition, int] = {}
-        told = _progress("watches")
+        told = self._counter("watches")
         async for record in replay.whole(self._kafka_url, watches, next_offsets):
             if (event := event_of(record)) is not None:
                 self._put(event, record.partition, now)
@@ -113,21 +144,3 @@ def event_of(record: ConsumerRecord) -> Event | None:
         return open_envelope(record).data
     except BadRecordError:
         return None
-
-
-def _progress(what: str) -> Callable[..., None]:
-    """Counts, and tells in the log every so many how far it is."""
-    started, count = time.monotonic(), 0
-
-    def told(more: int, done: bool = False) -> None:
-        nonlocal count
-        before, count = count, count + more
-        if done or count // TELL_EVERY > before // TELL_EVERY:
-            log.info(
-                "restored" if done else "restoring",
-                what=what,
-                count=count,
-                seconds=round(time.monotonic() - started, 2),
-            )
-
-    return told

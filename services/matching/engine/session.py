@@ -27,7 +27,7 @@ from services.matching.engine.changes import Changes
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.erasure import Erasure
 from services.matching.engine.fixes import Fixes
-from services.matching.engine.restoring import Restoring
+from services.matching.engine.restoring import Restoring, uncollected
 from services.matching.engine.shares import Shares
 from services.matching.positions.wire import decode
 from services.matching.settings import Settings
@@ -88,19 +88,15 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._erasure = Erasure(self._settings.kafka_url, self._fixes)
         self._changes = Changes(self._engine, self._shares, self._erasure, self._alerts, self._clock)
         self._restoring = Restoring(
-            self._settings.kafka_url,
-            self._clock,
-            self._engine,
-            self._redis,
-            self._fixes,
-            self._state,
-            self._changes.restore,
-        )
+            self._settings.kafka_url, self._clock, self._engine, self._redis, self._fixes, self._state, self._changes.restore,
+            self._progress,
+        )  # fmt: skip
         try:
             await self._producer.start()
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
             await self._state.start()
-            await self._restoring.postings()
+            with uncollected():
+                await self._restoring.postings()
             self._engine.postings.cells.pack()
             await self._alerts.prepare()
             self._fixes.subscribe([LOCATIONS.name], listener=self)
@@ -134,7 +130,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _welcome(self, arriving: set[int]) -> None:
         """Citizens of newly given partitions: all that is known of them, then whatever they missed meanwhile is told."""
-        rows = await self._restoring.citizens(arriving)
+        with uncollected():
+            rows = await self._restoring.citizens(arriving)
         gc.collect()
         gc.freeze()  # what was restored stays; only what comes after is worth a collector's look
         self._owned |= arriving

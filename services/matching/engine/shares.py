@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from uuid import UUID
 
 import numpy as np
 import structlog
@@ -23,7 +25,7 @@ from services.matching.engine.fixes import FIX, Fixes
 from services.matching.engine.names import Names
 from services.matching.engine.tables import Rows
 from services.matching.index import store
-from services.matching.index.domain import indexed
+from services.matching.index.domain import IndexedPosting, indexed
 from services.matching.index.store import SLOT_MS
 from shared import telemetry
 from shared.contracts import Posting
@@ -36,6 +38,7 @@ GATHER_S = 0.03
 POSITIONS_SOON_S = 0.2
 POSITIONS_EVERY_MS = 3_000
 FEW = 1_000
+AT_ONCE = 100  # postings written at a time: meanwhile nothing else is done
 Settled = Callable[[], AbstractAsyncContextManager[None]]
 KEPT = ["citizen", "lat", "lon", "accuracy_m", "observed_ms", "partition", "epoch"]
 
@@ -49,8 +52,9 @@ class Shares:
 
     def __init__(self, redis: Redis, district: District, position_ttl_s: float) -> None:
         self._redis, self._district, self._ttl_s = redis, district, position_ttl_s
-        self._postings: dict[int, dict[str, Posting]] = {}
-        self._dirty: dict[int, dict[str, Posting]] = {}
+        self._open: dict[int, dict[str, int]] = {}
+        self._dirty: dict[int, dict[str, int]] = {}
+        self._noted = 0
         self._written: dict[str, tuple[str, ...]] = {}
         self._moved: list[Rows] = []
         self._moved_ms = 0
@@ -60,22 +64,24 @@ class Shares:
         self._wake = asyncio.Event()
 
     def posting(self, partition: int, posting: Posting) -> None:
-        """Note a posting's newest state."""
-        share, id_ = self._postings.setdefault(partition, {}), str(posting.id)
-        known = share.get(id_)
-        if known is not None and known.version >= posting.version:
+        """Note that a posting has a new state; what it is the engine knows when it is written."""
+        share, id_ = self._open.setdefault(partition, {}), str(posting.id)
+        if share.get(id_, 0) >= posting.version:
             return
         if posting.status == "open":
-            share[id_] = posting
+            share[id_] = posting.version
         else:
             share.pop(id_, None)
-        self._dirty.setdefault(partition, {})[id_] = posting
-        self._wake.set()
+        self._note(partition, id_)
 
     def expired(self, partition: int, posting: Posting) -> None:
         """Note that a posting's time is over; the index drops it as if it were closed."""
-        self._postings.get(partition, {}).pop(str(posting.id), None)
-        self._dirty.setdefault(partition, {})[str(posting.id)] = posting.model_copy(update={"status": "closed"})
+        self._open.get(partition, {}).pop(str(posting.id), None)
+        self._note(partition, str(posting.id))
+
+    def _note(self, partition: int, id_: str) -> None:
+        self._noted += 1
+        self._dirty.setdefault(partition, {})[id_] = self._noted
         self._wake.set()
 
     def moved(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
@@ -126,7 +132,7 @@ class Shares:
             async with settled():
                 moved.append(self._positions(partition, now_ms, engine))
         try:
-            await self._put_moved(moved, engine.citizens.ids)
+            await self._put_moved(moved, engine.citizens.ids, now_ms)
             while withdrawn:
                 await store.forget_citizen(self._redis, *withdrawn[-1], now_ms)
                 withdrawn.pop()
@@ -135,7 +141,7 @@ class Shares:
                 await self._rebuild(partition, now_ms, engine, settled)
                 self._doubtful.discard(partition)
             for partition in owned & self._dirty.keys():
-                await self._put(self._dirty[partition])
+                await self._put(partition, engine)
         except FAULTS as error:
             self._withdrawn += withdrawn
             if not self._doubtful:
@@ -144,35 +150,42 @@ class Shares:
 
     async def _rebuild(self, partition: int, now_ms: int, engine: Engine, settled: Settled) -> None:
         started = time.monotonic()
-        postings = dict(self._postings.get(partition, {}))
-        await self._put({**self._dirty.get(partition, {}), **postings})
+        postings = self._open.get(partition, {})
+        for id_ in postings:
+            self._note(partition, id_)
+        await self._put(partition, engine)
         async with settled():
             positions = self._positions(partition, now_ms, engine)
-        await self._put_moved([positions], engine.citizens.ids)
+        await self._put_moved([positions], engine.citizens.ids, now_ms)
         await store.mark_whole(self._redis, partition)
         telemetry.INDEX_REBUILDS.labels("missing").inc()
         log.info("index_rebuilt", partition=partition, postings=len(postings), positions=len(positions),
                  seconds=round(time.monotonic() - started, 2))  # fmt: skip
 
-    async def _put(self, postings: dict[str, Posting]) -> None:
-        """Write postings in pieces and take them off `postings` as they are; what changes meanwhile stays on it."""
-        while postings:
-            piece = list(postings.items())[: store.CHUNK]
-            fresh, gone = [], []
-            for id_, posting in piece:
+    async def _put(self, partition: int, engine: Engine) -> None:
+        """Write what was noted, in pieces; what changes meanwhile stays noted."""
+        dirty, open_ = self._dirty.get(partition, {}), self._open.get(partition, {})
+        while dirty:
+            piece = list(itertools.islice(dirty.items(), AT_ONCE))
+            fresh, gone, over = list[IndexedPosting](), list[tuple[str, str]](), list[str]()
+            for id_, _ in piece:
+                posting = engine.postings.of(UUID(id_))
+                if posting is None:
+                    continue
                 entry, before = indexed(posting, self._district), self._written.get(id_)
-                stays = set(entry.cells) if posting.status == "open" else set()
+                stays = set(entry.cells) if id_ in open_ else set()
                 gone += [(id_, cell) for cell in set(before if before is not None else entry.cells) - stays]
-                if posting.status == "open":
+                if id_ in open_:
                     fresh.append(entry)
-            await store.put_postings(self._redis, fresh, gone, [id_ for id_, p in piece if p.status == "closed"])
-            for id_, posting in piece:
-                if postings.get(id_) is posting:
-                    del postings[id_]
+                else:
+                    over.append(id_)
+            await store.put_postings(self._redis, fresh, gone, over)
+            for id_, noted in piece:
+                if dirty.get(id_) == noted:
+                    del dirty[id_]
             self._written |= {entry.id: entry.cells for entry in fresh}
-            for id_, posting in piece:
-                if posting.status == "closed":
-                    self._written.pop(id_, None)
+            for id_ in over:
+                self._written.pop(id_, None)
 
     def _positions(self, partition: int, now_ms: int, engine: Engine) -> Rows:
         """Those that may still match; an older one must not come back."""
@@ -185,7 +198,7 @@ class Shares:
             kept[name] = rows[name][here]
         return kept
 
-    async def _put_moved(self, moved: Sequence[Rows], names: Names) -> None:
+    async def _put_moved(self, moved: Sequence[Rows], names: Names, now_ms: int) -> None:
         """Of each citizen the last fix, in the slot of its time."""
         rows = np.concatenate(moved) if moved else np.zeros(0, FIX)[KEPT]
         _, last = np.unique(rows["citizen"][::-1], return_index=True)
@@ -194,7 +207,7 @@ class Shares:
         for partition, slot in {*zip(rows["partition"].tolist(), slots.tolist(), strict=True)}:
             some = rows[(rows["partition"] == partition) & (slots == slot)]
             fixes = dict(zip([names.raw(row) for row in some["citizen"].tolist()], _packed(some), strict=True))
-            await store.put_fixes(self._redis, {(partition, slot): fixes}, self._ttl_s)
+            await store.put_fixes(self._redis, {(partition, slot): fixes}, self._ttl_s, now_ms)
 
 
 def _packed(rows: Rows) -> list[bytes]:

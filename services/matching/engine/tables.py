@@ -6,10 +6,13 @@ integer milliseconds since 1970 UTC, places are degrees, distances metres.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from services.matching.engine.placing import enter, slot_of
 
 I64 = NDArray[np.int64]
 I32 = NDArray[np.int32]
@@ -158,21 +161,20 @@ class Cells:
         self.longest = 0
         self._used = 0
 
-    def add(self, cell: int, near: tuple[float, float, float, int]) -> None:
-        """`near` is a row of NEAR."""
-        at = self._find(cell)
-        if self.table["cell"][at] < 0:
-            at = self._claim(cell, at)
-        entry = self.table[at]
-        if entry["length"] == entry["room"]:
-            self._move(entry)
-        self.pool[entry["start"] + entry["length"]] = near
-        entry["length"] += 1
-        self.longest = max(self.longest, int(entry["length"]))
+    def add(self, cells: Iterable[int], near: tuple[float, float, float, int]) -> None:
+        """`near` is a row of NEAR. A full run moves to one twice as roomy."""
+        wanted, done = np.fromiter(cells, np.int64), 0
+        while done < len(wanted):
+            done, self.size, self._used, longest = enter(
+                done, wanted, *near, self.table, self.pool, self.size, self._used
+            )
+            self.longest = max(self.longest, longest)
+            if done < len(wanted):
+                self._grow()
 
     def remove(self, cell: int, shape: int) -> None:
         """The cell's last shape takes the place of the removed one."""
-        entry = self.table[self._find(cell)]
+        entry = self.table[slot_of(cell, self.table)]
         run = self.pool[entry["start"] : entry["start"] + entry["length"]]
         run[int(np.flatnonzero(run["shape"] == shape)[0])] = run[-1]
         entry["length"] -= 1
@@ -187,36 +189,16 @@ class Cells:
         self.pool, self._used = self.pool[moved], len(moved)
         self.table["start"][occupied], self.table["room"][occupied] = starts, lengths
 
-    def _find(self, cell: int) -> int:
-        """The cell's slot, or the free one where it would go; zones.find_cell probes by the same rule."""
-        mask = len(self.table) - 1
-        cells = self.table["cell"]
-        at = (cell * 0x9E3779B1 >> 7) & mask
-        while cells[at] >= 0 and cells[at] != cell:
-            at = (at + 1) & mask
-        return at
-
-    def _claim(self, cell: int, at: int) -> int:
-        self.size += 1
-        if self.size * 2 > len(self.table):
+    def _grow(self) -> None:
+        """Room for twice as many cells, where half of the table is in use, and in the pool for another run as long as any."""
+        if (self.size + 1) * 2 > len(self.table):
             old = self.table[self.table["cell"] >= 0]
             self.table = _filled(CELL, NO_CELL, len(self.table) * 2)
             for entry in old:
-                self.table[self._find(int(entry["cell"]))] = entry
-            at = self._find(cell)
-        self.table["cell"][at] = cell
-        return at
-
-    def _move(self, entry: Any) -> None:
-        """A full run moves to one twice as roomy."""
-        room, start, length = max(4, int(entry["room"]) * 2), int(entry["start"]), int(entry["length"])
-        if self._used + room > len(self.pool):
-            grown = np.empty(len(self.pool) + max(len(self.pool), room), NEAR)
-            grown[: self._used] = self.pool[: self._used]
-            self.pool = grown
-        self.pool[self._used : self._used + length] = self.pool[start : start + length]
-        entry["start"], entry["room"] = self._used, room
-        self._used += room
+                self.table[slot_of(int(entry["cell"]), self.table)] = entry
+        grown = np.empty(len(self.pool) + max(len(self.pool), 2 * self.longest), NEAR)
+        grown[: self._used] = self.pool[: self._used]
+        self.pool = grown
 
 
 class Pairs:

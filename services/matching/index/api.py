@@ -17,7 +17,7 @@ from shared.auth import Citizen
 from shared.contracts import Posting
 from shared.contracts.base import Kind, Lat, Lon
 from shared.contracts.posting import MAX_RADIUS_M
-from shared.geo import DONG_FILE, covering_circle, geohash_of
+from shared.geo import DONG_FILE
 from shared.redis import FAULTS
 from shared.web.problems import Problem
 
@@ -94,8 +94,7 @@ async def _documents(parts: Parts, citizen_id: str, lat: float, lon: float, radi
             parts.redis, citizen_id, lat, lon, now_ms, most=most, window_ms=int(window_s * 1000)
         )
         if wait_ms == 0:
-            cells = [geohash_of(cell) for cell in covering_circle(lat, lon, radius_m)]
-            return await store.postings_touching(parts.redis, cells)
+            return await store.postings_touching(parts.redis, domain.asked_about(lat, lon, radius_m, parts.district))
     except FAULTS as error:
         log.warning("nearby_away", error=type(error).__name__)
         title = "지금은 주변을 찾을 수 없습니다 / What is near cannot be told just now"

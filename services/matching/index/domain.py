@@ -8,29 +8,31 @@ from datetime import datetime
 from shared.contracts import Posting
 from shared.contracts.alert import distance_bucket_m
 from shared.contracts.base import Kind
-from shared.geo import District, covering_circle, geohash_of, haversine_m
+from shared.geo import District, cell_of, covering_circle, geohash_of, haversine_m
 
 
 @dataclass(frozen=True)
 class IndexedPosting:
-    """A posting as the index keeps it: its JSON, and the geohash cells that it touches."""
+    """A posting as the index keeps it: its JSON, and under what it is found – cells by geohash, 행정동 by code."""
 
     id: str
     document: bytes
     cells: tuple[str, ...]
 
 
-def cells_of(posting: Posting, district: District) -> set[int]:
-    """Every cell that the posting's circles or 행정동 touch."""
-    widest_m = max(posting.widens.steps_m) if posting.widens else 0
-    circles = (cell for c in posting.where.circles for cell in covering_circle(c.lat, c.lon, max(c.radius_m, widest_m)))
-    areas = (cell for code in posting.where.dongs if code in district.by_code for cell in district.by_code[code].cells)
-    return {*circles, *areas}
-
-
 def indexed(posting: Posting, district: District) -> IndexedPosting:
-    cells = tuple(sorted(geohash_of(cell) for cell in cells_of(posting, district)))
-    return IndexedPosting(str(posting.id), posting.model_dump_json().encode(), cells)
+    """A circle is found by the cell of its middle: what is near is so by the distance to it. Defaults are left out."""
+    middles = {geohash_of(cell_of(circle.lat, circle.lon)) for circle in posting.where.circles}
+    dongs = {district.by_code[code].code for code in posting.where.dongs if code in district.by_code}
+    document = posting.model_dump_json(exclude_defaults=True).encode()
+    return IndexedPosting(str(posting.id), document, tuple(sorted(middles | dongs)))
+
+
+def asked_about(lat: float, lon: float, radius_m: float, district: District) -> list[str]:
+    """Under what everything is found that may be within a radius of a point, or concern the 행정동 that it is in."""
+    here = district.dong_at(lat, lon)
+    cells = [geohash_of(cell) for cell in covering_circle(lat, lon, radius_m)]
+    return [*cells, here.code] if here is not None else cells
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
-"""The Redis index: which postings touch a geohash cell, what each posting shows, and where citizens last were.
+"""The Redis index: which postings are in a geohash cell or a 행정동, what each posting shows, and where citizens last were.
 
 Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any time (M11).
 
-    cell:{<geohash6>}          set     ids of the postings that touch the cell
-    posting:<id>               string  the posting as JSON, with the cells it is in
+    cell:{<geohash6>}          set     ids of the postings with a place in the cell, 16 bytes each
+    cell:{<code of a 행정동>}    set     ids of the postings for it
+    posting:<id>               string  the posting as JSON without what is default, deflated
     at:{<partition>}:<slot>    hash    citizen → packed fix; a slot is five minutes of event time and expires by itself
     whole:{<tag>}:<partition>  string  present while that partition's share of the index is complete; one on each server
 """
@@ -12,7 +13,9 @@ Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any ti
 
 from __future__ import annotations
 
+import math
 import struct
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +38,13 @@ if counted == 1 then
 end
 return {counted, redis.call('PTTL', KEYS[1])}
 """
+WORDS = (
+    b'"widens":{"steps_m":[700,1000,1500],"every_s":300,"began_at":"subject":"urgency_epoch":"emergency":true,"urgent":true,'
+    b'"audience":{"interests":["min_age":19,"windows":[{"channel":"followers":true"not_for":["dongs":["12330'
+    b'"price_krw":"price_per":"month"},{"id":"kind":"notice","kind":"space","kind":"job","version":1,"status":"open",'
+    b'"where":{"circles":[{"lat":35.1"lon":126.8"radius_m":700}]},"headline":"institution":"starts_at":"2026-ends_at":"2026-'
+    b'T00:00:00Z","expires_at":"2026-"shows":{"place":"pay_krw":"pay_per":"hour"},"link":"/jobs/"changed_at":"2026-'
+)
 
 
 def cell_key(geohash: str) -> str:
@@ -56,21 +66,21 @@ def whole_key(tag: str, partition: int) -> str:
 async def put_postings(
     redis: Redis, postings: Sequence[IndexedPosting], gone: Sequence[tuple[str, str]] = (), closed: Sequence[str] = ()
 ) -> None:
-    """Write postings to every cell they touch; take away `closed` ones and (posting id, geohash) entries `gone`."""
+    """Write postings, and under what they are found; take away `closed` ones and (posting id, cell) entries `gone`."""
     pipe = redis.pipeline(transaction=False)
     for posting in postings:
-        pipe.set(posting_key(posting.id), posting.document)
+        pipe.set(posting_key(posting.id), deflated(posting.document))
         for cell in posting.cells:
-            pipe.sadd(cell_key(cell), posting.id)
+            pipe.sadd(cell_key(cell), UUID(posting.id).bytes)
     for posting_id, cell in gone:
-        pipe.srem(cell_key(cell), posting_id)
+        pipe.srem(cell_key(cell), UUID(posting_id).bytes)
     for posting_id in closed:
         pipe.delete(posting_key(posting_id))
     await pipe.execute()
 
 
 async def postings_touching(redis: Redis, cells: Sequence[str]) -> list[bytes]:
-    """The documents of all postings that touch one of the cells: two round trips, however many."""
+    """The documents of all postings found under these: two round trips, however many."""
     pipe = redis.pipeline(transaction=False)
     for cell in cells:
         pipe.smembers(cell_key(cell))
@@ -79,8 +89,18 @@ async def postings_touching(redis: Redis, cells: Sequence[str]) -> list[bytes]:
         return []
     pipe = redis.pipeline(transaction=False)
     for id_ in sorted(ids):
-        pipe.get(posting_key(id_.decode()))
-    return [document for document in await pipe.execute() if document is not None]
+        pipe.get(posting_key(UUID(bytes=id_)))
+    return [inflated(document) for document in await pipe.execute() if document is not None]
+
+
+def deflated(document: bytes) -> bytes:
+    """By a dictionary of what every posting says (DEFLATE, RFC 1951): most of one is the names of its fields."""
+    packing = zlib.compressobj(zdict=WORDS, wbits=-zlib.MAX_WBITS)
+    return packing.compress(document) + packing.flush()
+
+
+def inflated(packed: bytes) -> bytes:
+    return zlib.decompressobj(wbits=-zlib.MAX_WBITS, zdict=WORDS).decompress(packed)
 
 
 @dataclass(frozen=True)
@@ -97,12 +117,17 @@ class StoredFix:
         return FIX.pack(self.lat, self.lon, self.accuracy_m, self.observed_ms, self.consent_epoch)
 
 
-async def put_fixes(redis: Redis, fixes: Mapping[tuple[int, int], Mapping[Any, bytes]], ttl_s: float) -> None:
-    """Packed fixes by (partition, slot) and citizen. A slot outlives the time for which its fixes match, and no more."""
+async def put_fixes(
+    redis: Redis, fixes: Mapping[tuple[int, int], Mapping[Any, bytes]], ttl_s: float, now_ms: int | None = None
+) -> None:
+    """Packed fixes by (partition, slot) and citizen. A slot lasts while fixes of it may match, and no longer; without `now_ms` as
+    one that has just begun.
+    """
     pipe = redis.pipeline(transaction=False)
     for (partition, slot), packed in fixes.items():
         pipe.hset(slot_key(partition, slot), items=[part for pair in packed.items() for part in pair])
-        pipe.expire(slot_key(partition, slot), int(ttl_s + 2 * SLOT_MS / 1000))
+        to_come_ms = SLOT_MS if now_ms is None else min(SLOT_MS, max(0, (slot + 1) * SLOT_MS - now_ms))
+        pipe.expire(slot_key(partition, slot), math.ceil(ttl_s + to_come_ms / 1000))
     await pipe.execute()
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel
 
+from services.notices.channels.domain import Role
 from services.notices.channels.handlers import entitled, entitled_to_publish
 from services.notices.limits import limited
 from services.notices.parts import NoticesParts, UseNotices
@@ -158,7 +159,8 @@ async def _import(
     async with once(parts.database, principal=officer.subject, key=key, route=route, body=seen) as claim:
         if claim.response is not None:
             return claim.response
-        await entitled_to_publish(claim.tx, officer, parts, "author", "approver")
+        roles: tuple[Role, ...] = ("author",) if mode == "dry-run" else ("author", "approver")
+        await entitled_to_publish(claim.tx, officer, parts, *roles)
         before = await take(claim.tx, id_, officer)
         read = await asyncio.to_thread(reader, raw, before.about, as_of)
         return await claim.answer(200, await add_series(claim.tx, before, read, how, parts.clock()))

@@ -9,7 +9,7 @@ equation over its groups; it is shown only
   limit, even for who knows these rules; or
 - where exactly the same figures are hidden as when it was last shown, so that it tells nothing new of them.
 Otherwise it is hidden itself, even where it stays what it was. So no two different equations that are known share a
-hidden figure. docs/architecture/statistics.md says why this is enough.
+hidden figure. docs/decisions/0016 and docs/architecture/statistics.md say why this is enough.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class UpToDate:
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
     settings.check()
-    database = Database(settings.database_url("delivery"), pool_size=8)
+    database = Database(settings.database_url("delivery"), pool_size=16)
     hours = Hours(settings.digest_hour, timedelta(seconds=settings.delivery_digest_settles_s))
     consumer = Consumer(
         settings, database, group=GROUP, topics=TOPICS, handlers=handlers(hours), clock=clock, max_records=AT_ONCE,

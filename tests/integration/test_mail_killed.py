@@ -33,28 +33,28 @@ async def desk(databases: Databases, issuer: Issuer, settings_for: SettingsFor) 
         yield made
 
 
-async def crowd(desk: DeliveryDesk) -> dict[str, str]:
-    """Citizens with an alert each that is due by mail now, and their addresses."""
+async def crowd(desk: DeliveryDesk, mode: str = "instant", each: int = 1) -> dict[str, str]:
+    """Citizens with so many alerts each, due by mail now if they want them at once, and their addresses."""
     run, now = uuid4().hex[:6], utc_now()
     addresses = {}
     for number in range(CITIZENS):
         citizen = f"citizen:{run}-{number}"
         addresses[citizen] = await desk.mailbox(citizen)
-        await desk.prefers(citizen, push="off", mail="instant")
-    about = posting(expires_at=now + timedelta(days=1), changed_at=now)
-    alerts = [alert(citizen, about, made_at=utc_now(), caused_at=now) for citizen in addresses]
-    await send(desk.settings.kafka_url, about, *[watch(citizen, now) for citizen in addresses], *alerts)
+        await desk.prefers(citizen, push="off", mail=mode)
+    abouts = [posting(expires_at=now + timedelta(days=3), changed_at=now) for _ in range(each)]
+    alerts = [alert(who, about, made_at=utc_now(), caused_at=now) for who in addresses for about in abouts]
+    await send(desk.settings.kafka_url, *abouts, *[watch(citizen, now) for citizen in addresses], *alerts)
     return addresses
 
 
-async def finished(desk: DeliveryDesk, addresses: dict[str, str], children: Nursery) -> Counter[str]:
+async def finished(desk: DeliveryDesk, addresses: dict[str, str], children: Nursery, each: int = 1) -> Counter[str]:
     """How often each address was written to, after a last start that nobody kills."""
     desk.relay.holds = None
     service = children.start("services.delivery.app", environment=environment(desk))
 
     async def all_noted() -> bool:
         query = "SELECT count(*) AS n FROM delivery WHERE state = 'sent' AND citizen_id = ANY(:who)"
-        return int((await desk.rows(query, who=list(addresses)))[0].n) == CITIZENS
+        return int((await desk.rows(query, who=list(addresses)))[0].n) == CITIZENS * each
 
     await until(all_noted, 60, what=service.said()[-3_000:])
     service.terminate()
@@ -112,3 +112,26 @@ async def test_killed_between_the_answer_and_its_note_only_those_come_once_more(
     assert set(written) == set(addresses.values()), "none is missing"
     assert 0 < sum(written.values()) - CITIZENS <= CONNECTIONS, "those, and no connection went on before its note"
     assert all(same_id(desk, address) for address in addresses.values())
+
+
+async def test_digests_killed_amid_sending_are_whole_and_known_by_their_id(
+    desk: DeliveryDesk, children: Nursery
+) -> None:
+    addresses = await crowd(desk, "daily", each=3)
+    service = children.start("services.delivery.app", environment=environment(desk))
+    due = "UPDATE delivery SET due_at = now() WHERE citizen_id = ANY(:who) AND state = 'waiting' RETURNING 1"
+    counted = "SELECT count(*) AS n FROM delivery WHERE citizen_id = ANY(:who)"
+
+    async def all_known() -> bool:
+        return int((await desk.rows(counted, who=list(addresses)))[0].n) == CITIZENS * 3
+
+    await until(all_known, 60, what=service.said()[-3_000:])
+    service.kill()
+    desk.relay.holds = "DATA"
+    assert len(await desk.rows(due, who=list(addresses))) == CITIZENS * 3, "their hour has struck"
+    for _ in range(KILLS):
+        (await until_held(desk, children)).kill()
+    written = await finished(desk, addresses, children, each=3)
+    assert set(written) == set(addresses.values()), "none is missing"
+    assert sum(written.values()) - CITIZENS <= KILLS * CONNECTIONS, "one letter per connection and kill"
+    assert all(same_id(desk, address) for address in addresses.values()), "a digest is one letter, however often"

@@ -88,8 +88,9 @@ class AlertWriter:
         stale = [
             (row, posting) for row in self._fragments.stale(rows, postings["version"]) if (posting := current[row])
         ]
-        changed = [posting for _, posting in stale]
-        self._fragments.put([row for row, _ in stale], changed, self._dongs(changed))
+        if stale:
+            changed = [posting for _, posting in stale]
+            self._fragments.put([row for row, _ in stale], changed, self._dongs(changed))
         for row in rows[postings["widens"][rows]].tolist():
             posting = current[row]
             if posting is not None:

@@ -49,6 +49,8 @@ class Areas:
         within = (row >= 0) & (row < self._raster.shape[0]) & (column >= 0) & (column < self._raster.shape[1])
         found[placed[within]] = self._raster[row[within], column[within]]
         mixed = np.flatnonzero(found == MIXED)
+        if not len(mixed):
+            return found
         found[mixed] = OUTSIDE
         points = shapely.points(lon[mixed], lat[mixed])
         for i in range(len(self._shapes) - 1, -1, -1):

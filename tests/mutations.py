@@ -70,7 +70,12 @@ def failing(tree: Path, *paths: str) -> str | None:
         *paths,
     ]
     env = {**os.environ, "PYTHONPATH": str(tree), "NUMBA_CACHE_DIR": str(tree / "compiled")}
-    done = subprocess.run(command, cwd=tree, env=env, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=tree, env=env, capture_output=True, text=True, check=False, timeout=2 * LIMIT_S
+        )
+    except subprocess.TimeoutExpired:
+        return "a loop without end"
     found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
     return found[1] if found else None if done.returncode == 0 else done.stdout[-300:]
 

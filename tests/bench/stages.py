@@ -34,8 +34,8 @@ from tests.bench.workload import Spec, Workload, generate
 BATCH_BYTES = 256 * 1024  # as the position intake's producer makes them
 
 
-def batches_of(work: Workload, now: datetime) -> list[RecordBatch]:
-    """The fixes as Kafka would hold them, batches of all partitions in turn."""
+def batches_of(work: Workload, now: datetime, most: int) -> list[RecordBatch]:
+    """The fixes as Kafka would hold them, batches of all partitions in turn, none of more than `most` fixes."""
     start = now - timedelta(milliseconds=int(work.observed_ms.max()))
     open_: dict[int, list[tuple[bytes, bytes]]] = {p: [] for p in range(LOCATIONS.partitions)}
     partitions = {f"c{n}".encode(): partition_of(f"c{n}", LOCATIONS.partitions) for n in range(work.spec.citizens)}
@@ -43,7 +43,8 @@ def batches_of(work: Workload, now: datetime) -> list[RecordBatch]:
     for key, body in loading.fix_bodies(work, start, now):
         partition = partitions[key]
         open_[partition].append((key, body))
-        if len(open_[partition]) * (len(body) + 120) > BATCH_BYTES:
+        held = len(open_[partition])
+        if held >= most or held * (len(body) + 120) > BATCH_BYTES:
             made += _built(partition, open_.pop(partition))
             open_[partition] = []
     return made + [batch for partition, rest in open_.items() if rest for batch in _built(partition, rest)]
@@ -86,13 +87,13 @@ def measured(work: Workload, batch_fixes: int) -> dict[str, Any]:
         engine.put_watch(watch, partition_of(watch.citizen_id, LOCATIONS.partitions), now, look=False)
     writer, clock = AlertWriter(engine, district()), Stopwatch()
     fixes = alerts = 0
-    for group in in_groups(batches_of(work, now), batch_fixes):
+    for group in in_groups(batches_of(work, now, batch_fixes), batch_fixes):
         with clock.stage("read"):
             read = decode(group).fixes
         with clock.stage("match"):
             matches, _ = engine.take(read, now)
         with clock.stage("write"):
-            written = list(writer.write(matches, read.rows["received_us"], now))
+            written = list(writer.write(matches, read.rows["received_us"], now)) if len(matches) else []
         with clock.stage("compress"):
             packed = [bytes(zstd.compress(batch.records, LEVEL)) for batch in written]
         with clock.stage("frame"):

@@ -28,7 +28,6 @@ AT_ONCE = (
     4_000  # a batch for each partition: they leave in one request, and the next are made while the broker takes them
 )
 HANDED_ON = 4  # turns of the event loop until the client has written a request
-PREPARED_AT_ONCE = 2_000
 LEVEL = 1  # of zstd: a quarter less time than the default, for the same size
 COUNTERS = {bit: [telemetry.ALERTS.labels(kind, cause) for cause in CAUSES] for kind, bit in KIND_BITS.items()}
 Acknowledged = asyncio.Future[Any]
@@ -41,6 +40,7 @@ class AlertPublisher:
     def __init__(self, engine: Engine, producer: AIOKafkaProducer, where: District, clock: Clock) -> None:
         self._engine, self._producer, self._clock = engine, producer, clock
         self._writer = AlertWriter(engine, where)
+        self._prepared = 0
 
     async def publish(self, matches: Rows, received_us: I64 = NO_FIXES) -> None:
         """Await every acknowledgement: an alert that Kafka took is thereby remembered (engine.replay.alerted).
@@ -62,12 +62,12 @@ class AlertPublisher:
                 self._count(some)
         await asyncio.gather(*waiting)
 
-    async def prepare(self) -> None:
-        """After all postings were restored; others get their turn in between."""
-        rows = np.arange(self._engine.postings.table.size)
-        for first in range(0, len(rows), PREPARED_AT_ONCE):
-            self._writer.prepare(rows[first : first + PREPARED_AT_ONCE], self._clock())
-            await asyncio.sleep(0)
+    def prepare(self, at_least: int = 1) -> None:
+        """Encode what postings tell before the first alert of each is waited for, once there are so many new ones."""
+        size = self._engine.postings.table.size
+        if size - self._prepared >= at_least:
+            self._writer.prepare(np.arange(self._prepared, size), self._clock())
+            self._prepared = size
 
     def forget(self, posting_id: UUID) -> None:
         """A posting that closed is not told of any more."""

@@ -21,6 +21,7 @@ from shared.contracts import Event, Posting, Watch
 log = structlog.get_logger()
 
 TOGETHER = 25  # the alerts of these leave before the next are looked at
+PREPARED_AT_ONCE = 2_000  # as long as the engine has them as objects still
 
 
 class Changes:
@@ -34,6 +35,7 @@ class Changes:
         if isinstance(event, Posting):
             self._note(event, partition)
             self._engine.put_posting(event, now, look=False)
+            self._alerts.prepare(PREPARED_AT_ONCE)
         elif isinstance(event, Watch):
             self._watch(event, partition, now)
             self._engine.put_watch(event, partition, now, look=False)

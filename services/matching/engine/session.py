@@ -98,7 +98,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             with uncollected():
                 await self._restoring.postings()
             self._engine.postings.cells.pack()
-            await self._alerts.prepare()
+            self._alerts.prepare()
             self._fixes.subscribe([LOCATIONS.name], listener=self)
             await self._fixes.start()
             loops = [

@@ -58,14 +58,14 @@ class Heard:
 
 
 async def measured(options: argparse.Namespace) -> dict[str, Any]:
-    began_at = time.time() + 20.0  # when the hour strikes: the others are up and idle by then
-    local = datetime.fromtimestamp(began_at, SEOUL)
+    planned_at = time.time() + 45.0  # when the hour strikes: the others are up and idle by then
+    local = datetime.fromtimestamp(planned_at, SEOUL)
     struck = local.replace(minute=0, second=0, microsecond=0)
     settles_s = (local - struck).total_seconds() + options.settles
     async with staged(options.citizens, options.items, struck, settles_s) as stage:
         heard = Heard()
         listening = asyncio.create_task(heard.listen(stage.kafka_url))
-        began_at = max(began_at, time.time())
+        began_at = max(planned_at, time.time())
         await asyncio.sleep(began_at - time.time())
         try:
             return await _one_hour(stage, heard, options, began_at)

@@ -174,7 +174,9 @@ async def test_roles_are_those_of_notices(desk: NoticesDesk, office: Institution
     assert_problem(await desk.ask("PUT", path, body, as_=office.author, version=1), 403, "role-needed")
     assert_problem(await upload(desk, card, office, b"x", as_=office.author), 403, "role-needed")
     tried = await upload(desk, card, office, "기간,값\n2026-05,99\n".encode(), as_=office.author, mode="dry-run")
-    assert (tried.json()["added"], tried.json()["applied"]) == (1, False), "an author may try what a colleague then sends"
+    assert (tried.json()["added"], tried.json()["applied"]) == (1, False), (
+        "an author may try what a colleague then sends"
+    )
     assert_problem(await desk.ask("DELETE", path, as_=office.author), 403, "role-needed")
     answer = await desk.ask("POST", "/statistics", card_draft(channel=other.name), as_=office.both)
     assert broken_rules(answer) == {("body.channel", "own-channel")}
@@ -248,7 +250,9 @@ async def test_a_notice_brings_a_card_to_residents(desk: NoticesDesk, office: In
         assert broken_rules(answer) == {("body.statistics", "own-card")}
     edited = await desk.good("PATCH", f"/notices/{notice['id']}", {"statistics": []}, as_=office.both, version=1)
     assert edited["statistics"] == []
-    diff = await desk.good("GET", f"/notices/{notice['id']}/diff", as_=None, params={"from_version": 1, "to_version": 2})
+    diff = await desk.good(
+        "GET", f"/notices/{notice['id']}/diff", as_=None, params={"from_version": 1, "to_version": 2}
+    )
     assert [change["field"] for change in diff["changes"]] == ["statistics"]
 
 

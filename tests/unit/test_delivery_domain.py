@@ -229,7 +229,7 @@ def test_both_services_have_the_same_hours() -> None:
         name for name in {**Matching.model_fields, **Settings.model_fields} if "quiet" in name or "digest_hour" in name
     }
     assert own == set(HoursSettings.model_fields) - set(PlatformSettings.model_fields)
-    told = {"quiet_from": 22, "quiet_to": 6, "digest_hour": 7}
+    told: dict[str, Any] = {"quiet_from": 22, "quiet_to": 6, "digest_hour": 7}
     assert Matching(**told).quiet_hours() == Settings(**told).quiet_hours() == rules_of(Settings(**told)).quiet
 
 

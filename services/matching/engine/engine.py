@@ -82,7 +82,8 @@ class Engine:
             chosen = np.zeros(self.postings.table.size, np.bool_)
             chosen[anew] = True
             part(chosen, self.pairs.table)
-        yield from self._look_around([row for row, _ in changed], now)
+        if changed:
+            yield from self._look_around([row for row, _ in changed], now)
 
     def _look_around(self, rows: Sequence[int], now: datetime) -> Iterator[Rows]:
         """Evaluate whoever may be within the shapes of these postings, and whom they concern elsewhere."""

@@ -17,6 +17,7 @@ from tests.statistics import card_draft, points
 
 pytestmark = pytest.mark.e2e
 
+ELSEWHERE = "http://somebody.example/"
 MONTHS = {
     f"2026-{month:02d}": {"수완동": 40 + month, "첨단1동": 12, "하남동": 3 if month == 3 else 30}
     for month in range(1, 6)
@@ -91,7 +92,11 @@ async def test_a_card_is_framed_by_anybody_and_nothing_else_is(
     visit: Visit, product: Product, card: dict[str, Any]
 ) -> None:
     path = f"{product.gateway_url}/api/notices/statistics/{card['id']}"
-    await visit.page.set_content(f'<iframe src="{path}/embed" width="700" height="700" title="통계"></iframe>')
+    theirs = (
+        f'<!doctype html><title>x</title><iframe src="{path}/embed" width="700" height="700" title="통계"></iframe>'
+    )
+    await visit.page.route(f"{ELSEWHERE}**", lambda route: route.fulfill(body=theirs, content_type="text/html"))
+    await visit.page.goto(ELSEWHERE)
     frame = visit.page.frame_locator("iframe")
     await expect(frame.get_by_role("img", name=card["title"])).to_be_visible()
     await frame.locator("summary").press("Enter")

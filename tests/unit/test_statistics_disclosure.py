@@ -199,6 +199,18 @@ def test_a_correction_of_what_is_shown_moves_the_sum_and_one_of_what_is_hidden_h
     assert fourth == {"가": 31, "나": None, "다": None, TOTAL: 41} or fourth[TOTAL] is None
 
 
+def test_a_sum_that_was_hidden_stays_so_until_all_that_is_hidden_has_changed() -> None:
+    """11 and then 12 beside the same unknown would tell by how much the other moved."""
+    told = shown_of(
+        {"가": 8, "나": 9, "다": 3},
+        {"가": 8, "나": 9, "다": 4},
+        {"가": 8, "나": 10, "다": 4},
+        {"가": 6, "나": 10, "다": 4},
+    )
+    assert [version[TOTAL] for version in told] == [20, None, None, None]
+    assert [version["나"] for version in told] == [9, 9, 10, 10]
+
+
 def test_the_same_group_is_hidden_in_every_period_where_that_is_enough() -> None:
     figures = {}
     for month, (a, b, c) in enumerate([(50, 12, 3), (60, 14, 30), (70, 2, 40), (80, 22, 4)], start=1):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +20,6 @@ from tests.statistics import card_draft, points
 
 pytestmark = pytest.mark.e2e
 
-ELSEWHERE = "http://somebody.example/"
 MONTHS = {
     f"2026-{month:02d}": {"수완동": 40 + month, "첨단1동": 12, "하남동": 3 if month == 3 else 30}
     for month in range(1, 6)
@@ -43,6 +45,23 @@ async def card(product: Product) -> dict[str, Any]:
         told = await client.post("/api/notices/notices", json=notice, headers=await as_(client, officer))
         found: dict[str, Any] = (await client.get(path)).json()
         return found | {"notice": told.raise_for_status().json()["id"]}
+
+
+@asynccontextmanager
+async def elsewhere(body: str) -> AsyncIterator[str]:
+    """Somebody else's site: one page at an origin of its own."""
+    whole = f'<!doctype html><link rel="icon" href="data:,"><title>x</title>{body}'.encode()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(whole)}\r\n"
+        writer.write(head.encode() + b"Connection: close\r\n\r\n" + whole)
+        await writer.drain()
+        writer.close()
+
+    serving = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{serving.sockets[0].getsockname()[1]}/"
+    serving.close()
 
 
 async def is_drawn(picture: Locator) -> bool:
@@ -92,15 +111,12 @@ async def test_a_card_is_framed_by_anybody_and_nothing_else_is(
     visit: Visit, product: Product, card: dict[str, Any]
 ) -> None:
     path = f"{product.gateway_url}/api/notices/statistics/{card['id']}"
-    theirs = (
-        f'<!doctype html><title>x</title><iframe src="{path}/embed" width="700" height="700" title="통계"></iframe>'
-    )
-    await visit.page.route(f"{ELSEWHERE}**", lambda route: route.fulfill(body=theirs, content_type="text/html"))
-    await visit.page.goto(ELSEWHERE)
-    frame = visit.page.frame_locator("iframe")
-    await expect(frame.get_by_role("img", name=card["title"])).to_be_visible()
-    await frame.locator("summary").press("Enter")
-    await expect(frame.get_by_role("table")).to_contain_text("비공개")
+    async with elsewhere(f'<iframe src="{path}/embed" width="700" height="700" title="통계"></iframe>') as url:
+        await visit.page.goto(url)
+        frame = visit.page.frame_locator("iframe")
+        await expect(frame.get_by_role("img", name=card["title"])).to_have_count(1)
+        await frame.locator("summary").press("Enter")
+        await expect(frame.get_by_role("table")).to_contain_text("비공개")
     async with httpx.AsyncClient() as client:
         embed = await client.get(f"{path}/embed")
         assert "x-frame-options" not in embed.headers

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import sys
 import time
 from datetime import datetime
@@ -129,7 +130,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--json", metavar="OUT")
     options = parser.parse_args(arguments)
     figures = asyncio.run(measured(options))
-    figures |= {"at": datetime.now(SEOUL).isoformat(timespec="minutes"), "sought_s": SOUGHT_S, "held": held(figures)}
+    figures |= {
+        "load_1_min": round(os.getloadavg()[0], 1),
+        "at": datetime.now(SEOUL).isoformat(timespec="minutes"),
+        "sought_s": SOUGHT_S,
+        "held": held(figures),
+    }
     told = json.dumps(figures, ensure_ascii=False, indent=2)
     sys.stdout.write(told + "\n")
     if options.json:

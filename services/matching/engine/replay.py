@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from uuid import UUID
 
@@ -19,6 +21,7 @@ log = structlog.get_logger()
 
 POLL_MS = 500
 CHUNK = 5_000
+LET_OTHERS_EVERY = 200
 
 
 class AlertHead(msgspec.Struct, gc=False):
@@ -40,9 +43,10 @@ async def to_end(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition
     behind = {tp for tp in wanted if ends[tp] > 0}
     while behind:
         batch = await consumer.getmany(*behind, timeout_ms=POLL_MS, max_records=CHUNK)
-        for records in batch.values():
-            for record in records:
-                yield record
+        for nth, record in enumerate(itertools.chain.from_iterable(batch.values())):
+            yield record
+            if nth % LET_OTHERS_EVERY == 0:  # what was fetched ahead is read without waiting for anything
+                await asyncio.sleep(0)
         behind = {tp for tp in behind if await consumer.position(tp) < ends[tp]}
 
 

@@ -94,7 +94,9 @@ class Restoring:
             alerted = await replay.alerted(self._kafka_url, partition)
             self._engine.remember(alerted, partition)
             told(len(alerted))
-            for citizen_id, fix in (await self._positions(partition, now)).items():
+            positions = await self._positions(partition, now)
+            told(len(positions))
+            for citizen_id, fix in positions.items():
                 row = self._engine.citizens.row(citizen_id, partition)
                 if self._engine.restore_position(
                     row, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.consent_epoch

@@ -73,7 +73,7 @@ class Dice(random.Random):
         return {
             "kind": self.mostly("notice", "job", "job", "space", of=0.4),
             "where": self.where(),
-            "widens": widens if self.chance(0.2) else None,
+            "widens": widens if self.chance(0.3) else None,
             "audience": self.audience(),
             "shift": (starts_at, starts_at + timedelta(hours=2) if starts_at and self.chance(0.5) else None),
             "expires_at": now + timedelta(minutes=self.mostly(1_440, 5, 20, of=0.8)),

@@ -198,6 +198,16 @@ def test_a_step_due_later_in_the_present_millisecond_waits_for_the_next(world: W
     assert world.later(seconds=0.001).tick() == about(urgent, "citizen:둘")
 
 
+def test_what_begins_to_widen_reaches_farther_at_once_and_then_by_its_steps(world: World) -> None:
+    job = posting()
+    world.put(job)
+    world.set(watch("citizen:둘"))
+    assert world.stands(1_400, "citizen:둘", minutes=0) == world.stands(990, minutes=0) == []
+    urgent = next_of(job, widens={"steps_m": [1_000, 1_500], "every_s": 300, "began_at": NOW})
+    assert world.put(urgent) == about(urgent)
+    assert world.later(minutes=5).tick() == about(urgent, "citizen:둘")
+
+
 def test_a_worker_that_starts_late_knows_how_wide_they_are() -> None:
     world = World().later(minutes=7)
     world.set(watch())

@@ -19,7 +19,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
 from deploy.local.stack import running as stack_running
 from services.matching.index import store
@@ -65,9 +65,11 @@ def postings(count: int, now: datetime) -> Iterator[Posting]:
 
 
 async def taken(redis: Redis) -> int:
-    """Bytes that Redis says it holds."""
-    told: dict[str, Any] = await redis.info("memory")
-    return int(told["used_memory"])
+    """Bytes that Redis says it holds, all servers of a cluster together."""
+    if isinstance(redis, RedisCluster):
+        servers: dict[str, Any] = await redis.info("memory", target_nodes=RedisCluster.PRIMARIES)
+        return sum(int(told["used_memory"]) for told in servers.values())
+    return int((await redis.info("memory"))["used_memory"])
 
 
 async def of_citizens(redis: Redis, count: int) -> float:

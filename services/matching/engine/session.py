@@ -11,14 +11,11 @@ import gc
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
 
 import numpy as np
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError
-from numpy.typing import NDArray
 
 from services.matching.alerts.publisher import AlertPublisher
 from services.matching.engine import kernel
@@ -26,9 +23,9 @@ from services.matching.engine.bits import to_ms
 from services.matching.engine.changes import Changes
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.erasure import Erasure
-from services.matching.engine.fixes import Fixes
 from services.matching.engine.restoring import Restoring, uncollected
 from services.matching.engine.shares import Shares
+from services.matching.engine.underway import OnItsWay, Underway
 from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
@@ -48,16 +45,8 @@ log = structlog.get_logger()
 
 GROUP = "matching-engine"
 POLL_MS = 20
-COMMIT_EVERY_S = 0.2
-
-
-class OnItsWay(NamedTuple):
-    """A batch that was taken and whose alerts are being sent."""
-
-    alerts: asyncio.Task[None]
-    fixes: Fixes
-    outcome: NDArray[np.int8]
-    offsets: dict[TopicPartition, int]
+LOOK_EVERY_S = 0.2  # at what waits, and for offsets to be committed
+OUTCOMES = [telemetry.FIXES.labels(name) for name in kernel.OUTCOMES]
 
 
 class Session(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -75,8 +64,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._busy = asyncio.Lock()
         self._owned: set[int] = set()
         self._arriving: set[int] = set()
-        self._uncommitted: dict[TopicPartition, int] = {}
-        self._on_its_way: OnItsWay | None = None
         self._limit = dead_letters.Limit(settings.dead_letters_per_minute)
 
     async def run(self) -> None:
@@ -85,6 +72,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._state = kafka.consumer(self._settings.kafka_url, group=None, max_records=5_000)
         self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
         self._alerts = AlertPublisher(self._engine, self._producer, self._district, self._clock)
+        self._underway = Underway(self._shares.moved, self._fixes, self._progress)
         self._erasure = Erasure(self._settings.kafka_url, self._fixes)
         self._changes = Changes(self._engine, self._shares, self._erasure, self._alerts, self._clock)
         self._restoring = Restoring(
@@ -106,11 +94,10 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 for loop in (self._take_fixes, self._take_state, self._keep_time, self._keep_index)
             ]
             await _first_to_end(loops)
-            await self._settle()
-            await self._commit()
+            await self._underway.settle()
+            await self._underway.commit()
         finally:
-            if self._on_its_way is not None:
-                self._on_its_way.alerts.cancel()
+            await self._underway.abandon()
             for client in (self._fixes, self._state, self._producer):
                 await client.stop()
             await self._redis.aclose()
@@ -118,7 +105,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """The batch in hand is finished and committed before another worker takes over."""
         async with self._settled():
-            await self._commit()
+            await self._underway.commit()
             for partition in {p.partition for p in revoked}:
                 self._owned.discard(partition)
                 self._arriving.discard(partition)
@@ -140,7 +127,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._alerts.publish_each(self._engine.residents_caught_up(arriving, self._clock()))
 
     async def _take_fixes(self) -> None:
-        committed_at = time.monotonic()
+        looked_at = time.monotonic()
         batches = BatchConsumer(self._fixes)
         while not self._stopping.is_set():
             taken = await batches.take(self._settings.batch_fixes, POLL_MS / 1000)
@@ -154,39 +141,28 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                     with tracing.consuming_records(LOCATIONS.name, GROUP, to_be_traced(items)):
                         await self._apply(items, {tp: next_offset(items[-1]) for tp, items in owned.items()})
                 else:
-                    await self._settle()
-                if self._uncommitted and time.monotonic() - committed_at > COMMIT_EVERY_S:
-                    await self._commit()
-                    committed_at = time.monotonic()
-            self._progress.seen(self._fixes)
+                    await self._underway.settle()
+            if time.monotonic() - looked_at > LOOK_EVERY_S:
+                looked_at = time.monotonic()
+                self._underway.commit_soon()
+                self._progress.seen(self._fixes)
 
     async def _apply(self, taken: list[Item], offsets: dict[TopicPartition, int]) -> None:
-        """One batch. Its alerts are on their way while the next is taken, which settles it."""
+        """One batch. Its alerts are on their way while the next ones are taken."""
         decoded = decode(taken)
         await self._give_up(taken, decoded.bad)
         matches, outcome = self._engine.take(decoded.fixes, self._clock())
-        for name, count in zip(kernel.OUTCOMES, np.bincount(outcome, minlength=len(kernel.OUTCOMES)), strict=True):
-            telemetry.FIXES.labels(name).inc(int(count))
+        for code, count in enumerate(np.bincount(outcome).tolist()):
+            OUTCOMES[code].inc(count)
         self._erasure.refused(decoded.fixes, outcome)
-        alerts = asyncio.create_task(self._alerts.publish(matches, decoded.fixes.rows["received_us"]))
-        await self._settle()
-        self._on_its_way = OnItsWay(alerts, decoded.fixes, outcome, offsets)
-
-    async def _settle(self) -> None:
-        """The batch before is acknowledged, and only then are its positions and offsets remembered. A position kept in Redis
-        ahead of its alerts would, after a crash, make the fixes late that are read again for them.
-        """
-        batch, self._on_its_way = self._on_its_way, None
-        if batch is not None:
-            await batch.alerts
-            self._shares.moved(batch.fixes, batch.outcome)
-            self._uncommitted |= batch.offsets
+        sent = asyncio.ensure_future(self._alerts.publish(matches, decoded.fixes.rows["received_us"]))
+        await self._underway.add(OnItsWay(sent, decoded.fixes, outcome, offsets))
 
     @asynccontextmanager
     async def _settled(self) -> AsyncIterator[None]:
         """Nothing is changed meanwhile, and nothing that was changed is still to be told."""
         async with self._busy:
-            await self._settle()
+            await self._underway.settle()
             yield
 
     async def _take_state(self) -> None:
@@ -233,18 +209,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             error = BadRecordError(reason)
             await dead_letters.send(self._producer, record, group=GROUP, error=error, attempts=1, now=self._clock())
             telemetry.DEAD_LETTERED.labels(GROUP, record.topic).inc()
-
-    async def _commit(self) -> None:
-        """Offsets last. A partition lost meanwhile is its new owner's, whose repeats have the same alert ids."""
-        offsets, self._uncommitted = self._uncommitted, {}
-        mine = {tp: offset for tp, offset in offsets.items() if tp in self._fixes.assignment()}
-        if mine:
-            try:
-                await self._fixes.commit(mine)
-            except (CommitFailedError, IllegalStateError) as error:
-                log.warning("commit_refused", group=GROUP, error=type(error).__name__)
-        for tp, offset in mine.items():
-            self._progress.handled(tp, offset)
 
 
 async def _first_to_end(tasks: list[asyncio.Task[None]]) -> None:

@@ -51,3 +51,13 @@ def test_cells_that_are_packed_know_the_same_shapes_and_take_more() -> None:
     }
     wanted = {cell: {near[3] for at, near in known if at == cell} for cell in range(7)}
     assert runs == {**wanted, 3: wanted[3] - {3} | {99}}
+
+
+def test_cells_that_were_packed_while_empty_take_what_comes() -> None:
+    cells = Cells()
+    cells.pack()
+    cells.add(range(3_000), (35.0, 126.0, 700.0, 7))
+    assert cells.size == 3_000
+    taken = cells.table[cells.table["cell"] >= 0]
+    assert sorted(taken["cell"].tolist()) == list(range(3_000))
+    assert {int(cells.pool["shape"][start]) for start in taken["start"]} == {7}

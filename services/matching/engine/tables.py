@@ -151,6 +151,9 @@ class Table:
         self._free.append(row)
 
 
+LEAST = 1 << 10  # a pool that was packed while it was empty has no room at all
+
+
 class Cells:
     """geohash cell → the shapes that touch it: a hash table with linear probing, each cell with a run of `pool`, rows of NEAR."""
 
@@ -196,7 +199,7 @@ class Cells:
             self.table = _filled(CELL, NO_CELL, len(self.table) * 2)
             for entry in old:
                 self.table[slot_of(int(entry["cell"]), self.table)] = entry
-        grown = np.empty(len(self.pool) + max(len(self.pool), 2 * self.longest), NEAR)
+        grown = np.empty(len(self.pool) + max(len(self.pool), 2 * self.longest, LEAST), NEAR)
         grown[: self._used] = self.pool[: self._used]
         self.pool = grown
 

@@ -147,6 +147,7 @@ async def _rounds(
             results = await bench.run(ready, system)
             known = {"workload": name, "system": system.name, "of": spec, "round": nth}
             options.details_kept += [{**known, "part": part_, **result} for part_, result in enumerate(results)]
+            _write(options.details, options.details_kept)
             sys.stderr.write(f"{name} {nth} {system.name}: {json.dumps(results)}\n")
     rows: list[Result] = []
     for system in systems:
@@ -178,9 +179,12 @@ def _middle(values: list[Any]) -> Any:
 
 
 def _keep(rows: list[Result], options: argparse.Namespace) -> None:
-    """After each workload, so that a run that is stopped has kept what it measured."""
+    """After each workload; rounds are kept one by one, so that a run that is stopped loses none and `--add` goes on."""
     fresh = {(one["system"], one["workload"]) for one in rows}
     kept = [one for one in options.kept if (one["system"], one["workload"]) not in fresh]
-    for out, held in ((options.json, kept + rows), (options.details, options.details_kept)):
-        if out:
-            Path(out).write_text("[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in held) + "\n]\n")
+    _write(options.json, kept + rows)
+
+
+def _write(out: str | None, held: list[Result]) -> None:
+    if out:
+        Path(out).write_text("[\n" + ",\n".join(json.dumps(one, ensure_ascii=False) for one in held) + "\n]\n")

@@ -6,15 +6,16 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from services.notices import asking
+from services.notices.asking import Failed, asked
 from services.notices.boards import store
 from services.notices.boards.domain import Board, next_look
 from services.notices.boards.handlers import SCHEMES, take_in
 from services.notices.boards.reading import items_of
 from services.notices.parts import NoticesParts
 from shared import telemetry
-from shared.outside import Answer, Forbidden, Outside, TooLarge, Unreachable
+from shared.outside import Answer, Outside
 from shared.publishing import Parts
 from shared.rules import Refused
 
@@ -23,10 +24,6 @@ log = structlog.get_logger()
 LEASE = timedelta(minutes=5)
 AT_ONCE = 4
 REDIRECTS = 3
-
-
-class Failed(Exception):  # noqa: N818
-    """The board did not answer as one does; says how."""
 
 
 def client(*, private: bool) -> Outside:
@@ -69,17 +66,7 @@ async def _asked(outside: Outside, board: Board, most_bytes: int) -> Answer:
         headers["If-None-Match"] = board.etag
     if board.last_modified:
         headers["If-Modified-Since"] = board.last_modified
-    try:
-        answer = await outside.ask("GET", board.url, headers=headers, most_bytes=most_bytes, redirects=REDIRECTS)
-    except Forbidden as error:
-        raise Failed(f"forbidden: {error}") from None
-    except TooLarge as error:
-        raise Failed(f"too-large: {error}") from None
-    except Unreachable as error:
-        raise Failed(f"unreachable: {error}") from None
-    if answer.status not in (200, 304):
-        raise Failed(f"status: {answer.status}")
-    return answer
+    return await asked(outside, board.url, headers=headers, most_bytes=most_bytes, redirects=REDIRECTS, good=(200, 304))
 
 
 async def _take(parts: NoticesParts, board: Board, answer: Answer, now: datetime) -> None:
@@ -105,15 +92,9 @@ def _usable(header: str | None) -> str | None:
 
 
 async def look_forever(parts: NoticesParts, outside: Outside) -> None:
-    while True:
-        try:
-            while await look_at_due(parts, outside):
-                log.debug("boards_looked_at")
-            async with parts.database.transaction() as tx:
-                telemetry.BOARDS_FAILING.set(await store.failing(tx, parts.settings.boards_failing_after))
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("boards_wait", error=type(error).__name__)
-        await asyncio.sleep(parts.settings.boards_tick_s)
+    await asking.look_forever(
+        "boards", parts, lambda: look_at_due(parts, outside), store.failing, telemetry.BOARDS_FAILING
+    )
 
 
 async def none_keeps_failing(parts: Parts, failing_after: int) -> str | None:

@@ -6,9 +6,9 @@ import asyncio
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
-from services.notices.boards.polling import Failed
+from services.notices import asking
+from services.notices.asking import Failed, asked
 from services.notices.kosis import store
 from services.notices.kosis.domain import Source, next_look
 from services.notices.parts import NoticesParts
@@ -18,7 +18,7 @@ from services.notices.statistics.files import Series, of_kosis
 from services.notices.statistics.handlers import add_series
 from shared import telemetry
 from shared.clock import SEOUL
-from shared.outside import Forbidden, Outside, TooLarge, Unreachable
+from shared.outside import Outside
 from shared.publishing import Parts
 from shared.rules import Refused
 from shared.web.problems import Problem
@@ -90,30 +90,14 @@ async def _asked(parts: NoticesParts, outside: Outside, source: Source, card: St
     """Raises Failed; no word of the address, which holds the key."""
     settings = parts.settings
     url = source.asked.url(settings.kosis_url, settings.kosis_api_key, card.about.every)
-    try:
-        answer = await outside.ask("GET", url, headers={"Accept": "application/json"},
-                                   most_bytes=settings.statistics_max_bytes, redirects=2)  # fmt: skip
-    except Forbidden as error:
-        raise Failed(f"forbidden: {error}") from None
-    except TooLarge as error:
-        raise Failed(f"too-large: {error}") from None
-    except Unreachable as error:
-        raise Failed(f"unreachable: {error}") from None
-    if answer.status != 200:
-        raise Failed(f"status: {answer.status}")
-    return answer.body
+    headers, most_bytes = {"Accept": "application/json"}, settings.statistics_max_bytes
+    return (await asked(outside, url, headers=headers, most_bytes=most_bytes, redirects=2, good=(200,))).body
 
 
 async def look_forever(parts: NoticesParts, outside: Outside) -> None:
-    while True:
-        try:
-            while await look_at_due(parts, outside):
-                log.debug("kosis_looked_at")
-            async with parts.database.transaction() as tx:
-                telemetry.KOSIS_FAILING.set(await store.failing(tx, parts.settings.boards_failing_after))
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("kosis_waits", error=type(error).__name__)
-        await asyncio.sleep(parts.settings.boards_tick_s)
+    await asking.look_forever(
+        "kosis", parts, lambda: look_at_due(parts, outside), store.failing, telemetry.KOSIS_FAILING
+    )
 
 
 async def none_keeps_failing(parts: Parts, failing_after: int) -> str | None:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
-from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,7 +41,7 @@ async def look_forever(
     parts: NoticesParts,
     look_at_due: Callable[[], Awaitable[int]],
     failing: Callable[[AsyncConnection, int], Awaitable[int]],
-    told: Gauge,
+    tell: Callable[[float], None],
 ) -> None:
     """Every tick until nothing is due any more, and tells how many keep failing. Without the database it waits."""
     while True:
@@ -50,7 +49,7 @@ async def look_forever(
             while await look_at_due():
                 log.debug(f"{what}_looked_at")
             async with parts.database.transaction() as tx:
-                told.set(await failing(tx, parts.settings.boards_failing_after))
+                tell(await failing(tx, parts.settings.boards_failing_after))
         except (SQLAlchemyError, OSError) as error:
             log.warning(f"{what}_wait", error=type(error).__name__)
         await asyncio.sleep(parts.settings.boards_tick_s)

@@ -93,7 +93,7 @@ def _usable(header: str | None) -> str | None:
 
 async def look_forever(parts: NoticesParts, outside: Outside) -> None:
     await asking.look_forever(
-        "boards", parts, lambda: look_at_due(parts, outside), store.failing, telemetry.BOARDS_FAILING
+        "boards", parts, lambda: look_at_due(parts, outside), store.failing, telemetry.BOARDS_FAILING.set
     )
 
 

@@ -96,7 +96,7 @@ async def _asked(parts: NoticesParts, outside: Outside, source: Source, card: St
 
 async def look_forever(parts: NoticesParts, outside: Outside) -> None:
     await asking.look_forever(
-        "kosis", parts, lambda: look_at_due(parts, outside), store.failing, telemetry.KOSIS_FAILING
+        "kosis", parts, lambda: look_at_due(parts, outside), store.failing, telemetry.KOSIS_FAILING.set
     )
 
 

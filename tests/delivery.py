@@ -41,6 +41,7 @@ from tests.databases import Databases
 from tests.issuer import Issuer, token
 from tests.publishers import SetClock
 from tests.samples import alert, posting
+from tests.waiting import until
 
 
 def _b64(raw: bytes) -> str:
@@ -87,6 +88,7 @@ class PushService:
 
     def __init__(self) -> None:
         self.took: list[Pushed] = []
+        self._open = 0
         self.answers: dict[str, tuple[int, dict[str, str]]] = {}
         self.held = False
         self._server: asyncio.Server | None = None
@@ -106,7 +108,17 @@ class PushService:
         if self._server is not None:
             self._server.close()
 
+    async def has_all_of_the_dead(self) -> None:
+        """Whoever connected is gone: waits until all that they had sent is taken."""
+        assert self._server is not None
+        reader, writer = await asyncio.open_connection(*self._server.sockets[0].getsockname()[:2])
+        writer.write_eof()
+        await reader.read()  # connections are accepted in their order: every earlier one is known by now
+        writer.close()
+        await until(lambda: self._open == 0, 30)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open += 1
         try:
             while line := await reader.readline():
                 path, headers = line.decode().split(" ")[1], {}
@@ -124,6 +136,7 @@ class PushService:
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:
+            self._open -= 1
             writer.close()
 
 

@@ -45,6 +45,7 @@ async def test_every_phone_has_one_message_per_alert_however_often_it_is_killed(
         service = children.start("services.delivery.app", environment=environment(desk))
         await until(lambda before=before: len(desk.push.took) > before, 60, what=service.said())  # type: ignore[misc]
         service.kill()
+        await desk.push.has_all_of_the_dead()
         desk.push.held = kill + 1 < KILLS
     unanswered = len(desk.push.took)
     service = children.start("services.delivery.app", environment=environment(desk))

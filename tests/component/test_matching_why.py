@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
+import pytest
 import pytest_asyncio
 
 from services.matching.settings import Settings
@@ -86,6 +87,42 @@ async def test_a_dong_is_a_rule_of_its_own_and_has_no_reach(desk: MatchingDesk) 
     told = (await desk.get(f"/alerts/{made.id}/why", citizen)).json()
     assert (told["rule"], told["reach_m"]) == ("in_dong", None)
     assert "수완동 안에" in told["text"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "ko", "en"),
+    [
+        ("home_dong", "사는 동으로 고르신", "named as your home"),
+        ("following", "팔로우하시는 기관", "that you follow"),
+    ],
+)
+async def test_what_no_position_had_a_part_in_says_nothing_of_where_one_was(
+    desk: MatchingDesk, rule: Literal["home_dong", "following"], ko: str, en: str
+) -> None:
+    citizen, about = somebody(), still_open(desk, kind="notice", where={"dongs": ["2920063700"]})
+    await desk.wants(citizen)
+    why = Why(cause="posting_changed", watch_version=1, rule=rule)
+    made = await desk.tell(citizen, about, distance_m=None, dong=None, why=why)
+    told = (await desk.get(f"/alerts/{made.id}/why", citizen)).json()
+    assert (ko in told["ko"][0], en in told["en"][0]) == (True, True), told
+    assert "계셨" not in told["text"]
+    assert "계신" not in told["text"]
+    assert "you were" not in " ".join(told["en"]).lower()
+
+
+async def test_a_reminder_and_an_emergency_say_so(desk: MatchingDesk) -> None:
+    citizen = somebody()
+    await desk.consents(citizen)
+    reminder = await desk.tell(citizen, still_open(desk, kind="notice"), reminder=True)
+    emergency = await desk.tell(citizen, still_open(desk, kind="notice", emergency=True), emergency=True)
+    plain = await desk.tell(citizen, still_open(desk, kind="notice"))
+    texts = [(await desk.get(f"/alerts/{made.id}/why", citizen)).json() for made in (reminder, emergency, plain)]
+    assert [("마감 전에 다시" in told["text"], "긴급 소식" in told["text"]) for told in texts] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    assert "reminded before its deadline" in " ".join(texts[0]["en"])
 
 
 async def test_nobody_else_is_told_why(desk: MatchingDesk) -> None:

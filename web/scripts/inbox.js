@@ -53,6 +53,9 @@ export class Inbox {
     await this.api.patch(`${INBOX}/${item.id}`, { read: true }).catch(this.on.onError);
   }
 
+  /** Why it was told. @param {InboxItem} item @returns {Promise<import("./types.js").WhyTold>} */
+  why = ({ id }) => this.api.get(`/api/matching/alerts/${id}/why`);
+
   /** @param {{ type: string, data: string }} event */
   #take({ type, data }) {
     if (type !== "alert") return;

@@ -149,6 +149,7 @@ const acts = {
   onWatch: (/** @type {import("./types.js").Kind[]} */ kinds) => busily(() => citizen.setWatch(kinds)),
   onPick: pick,
   onRead: (/** @type {import("./types.js").InboxItem} */ item) => inbox.markRead(item),
+  onWhy: (/** @type {import("./types.js").InboxItem} */ item) => inbox.why(item),
   onReload: reload,
 };
 

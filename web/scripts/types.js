@@ -54,9 +54,13 @@
  * @property {string | null} ends_at
  * @property {Shows} shows
  * @property {string} link
- * @property {{ cause?: string, matched_interests?: string[] } | null} why
+ * @property {boolean} urgent
+ * @property {boolean} emergency
+ * @property {boolean} reminder  told again before its deadline
  * @property {"open" | "closed" | "updated"} state
  * @property {boolean} read
+ *
+ * @typedef {{ ko: string[], en: string[] }} WhyTold  sentences
  *
  * @typedef {object} Dong
  * @property {string} code

@@ -31,6 +31,11 @@ CAUSES: Mapping[str, tuple[str, str]] = {
         "Matching had been restarted and looked at what it missed meanwhile.",
     ),
 }
+# Where no position has a part in it, nothing may be said of where one was.
+CAUSES_AT_HOME: Mapping[str, tuple[str, str]] = {
+    **CAUSES,
+    "posting_changed": ("이 소식이 새로 열리거나 바뀌었기 때문입니다.", "It opened or changed."),
+}
 KINDS = {"job": ("일자리", "jobs"), "space": ("공간", "spaces"), "notice": ("소식", "notices")}
 DAYS = (("월", "Mon"), ("화", "Tue"), ("수", "Wed"), ("목", "Thu"), ("금", "Fri"), ("토", "Sat"), ("일", "Sun"))
 
@@ -45,6 +50,8 @@ class Made:
     made_of_version: int
     posting_version: int
     settings: Mapping[str, Any] | None
+    reminder: bool = False
+    emergency: bool = False
 
 
 def preferred(accept_language: str) -> Language:
@@ -67,13 +74,21 @@ def _weight(told: str) -> float:
 def explain(made: Made, language: Language) -> list[str]:
     """Sentences, in the order in which one would tell them."""
     ko = 0 if language == "ko" else 1
-    said = [_rule(made)[ko], CAUSES[made.why.cause][ko], *(pair[ko] for pair in _met(made.why)), _settings(made, ko)]
-    return [*said, _posting(made)[ko]]
+    causes = CAUSES_AT_HOME if made.why.rule in ("home_dong", "following") else CAUSES
+    said = [_rule(made), causes[made.why.cause], *_kind_of_alert(made), *_met(made.why)]
+    return [*(pair[ko] for pair in said), _settings(made, ko), _posting(made)[ko]]
 
 
 def _rule(made: Made) -> tuple[str, str]:
     if made.why.asked:
         return "이 기관에 쓰신 의견에 답변이 달렸습니다.", "You asked the institution, and it has answered."
+    if made.why.rule == "following":
+        return "회원님이 팔로우하시는 기관의 소식입니다.", "It is from an institution that you follow."
+    if made.why.rule == "home_dong":
+        return (
+            "회원님이 사는 동으로 고르신 곳에 알리는 소식입니다.",
+            "It is meant for the 행정동 that you named as your home.",
+        )
     if made.distance_m is None:
         name, where = (f"{made.dong} ", f" ({made.dong})") if made.dong else ("", "")
         return f"이 소식이 알리는 {name}안에 계셨습니다.", f"You were in the 행정동 it is meant for{where}."
@@ -83,6 +98,25 @@ def _rule(made: Made) -> tuple[str, str]:
         f"이 소식의 장소에서 {within[0]} (직선거리 약 {made.distance_m:,}m, 100m 단위).",
         f"You were {within[1]} its place (about {made.distance_m:,} m in a straight line, in steps of 100 m).",
     )
+
+
+def _kind_of_alert(made: Made) -> list[tuple[str, str]]:
+    found = []
+    if made.reminder:
+        found.append(
+            (
+                "아직 열지 않으셔서 마감 전에 다시 알려 드립니다.",
+                "You had not opened it, so you are reminded before its deadline.",
+            )
+        )
+    if made.emergency:
+        found.append(
+            (
+                "긴급 소식이라 방해 금지 시간과 하루 알림 수에 관계없이 알려 드립니다.",
+                "It is an emergency: quiet hours and the number of alerts a day do not hold it back.",
+            )
+        )
+    return found
 
 
 def _met(why: Why) -> list[tuple[str, str]]:

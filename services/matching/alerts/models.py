@@ -92,7 +92,9 @@ class WhyView(BaseModel):
     @classmethod
     def of(cls, row: Row[Any], settings: dict[str, Any] | None, language: Language) -> WhyView:
         why = Why.model_validate(row.why)
-        made = Made(why, row.distance_m, row.dong, row.made_of_version, row.posting_version, settings)
+        made = Made(
+            why, row.distance_m, row.dong, row.made_of_version, row.posting_version, settings, row.reminder, row.emergency
+        )  # fmt: skip
         words = {"ko": explain(made, "ko"), "en": explain(made, "en")}
         told = why.model_dump(exclude={"rule"})
         return cls.model_validate({

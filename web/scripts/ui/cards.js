@@ -6,26 +6,26 @@ import { h, icon } from "./dom.js";
 import { factsOf, moment, reason } from "./format.js";
 import { t } from "./i18n.js";
 import { statisticsOf } from "./statistics.js";
+import { whyOf } from "./why.js";
 
 /** @param {string} text @param {string} kind */
 const badge = (text, kind) => h("span", { class: `badge badge-${kind}` }, text);
 
-/** @param {InboxItem} item */
-function marks(item) {
-  const state = item.state === "closed" ? [badge(t("closed"), "closed")] : item.state === "updated" ? [badge(t("updated"), "updated")] : [];
-  return item.read ? state : [badge(t("unread"), "unread"), ...state];
-}
-
-/** @param {InboxItem} item */
-function whyOf(item) {
-  const cause = /** @type {any} */ (`why-${item.why?.cause ?? "citizen_moved"}`);
-  const interests = item.why?.matched_interests ?? [];
-  return [t(cause), interests.length ? t("why-interests", { list: interests.join(", ") }) : ""].filter(Boolean).join(" ");
+/** What is to be seen before the text is read. @param {InboxItem} item */
+function marks({ emergency, urgent, reminder, state, read }) {
+  return [
+    !read && badge(t("unread"), "unread"),
+    emergency && badge(t("emergency"), "emergency"),
+    urgent && !emergency && badge(t("urgent"), "urgent"),
+    reminder && badge(t("reminder"), "reminder"),
+    state === "closed" && badge(t("closed"), "closed"),
+    state === "updated" && badge(t("updated"), "updated"),
+  ].filter(Boolean);
 }
 
 /**
  * One alert of the inbox.
- * @param {InboxItem} item @param {string[]} dongs @param {{ onPick: (postingId: string) => void, onRead: (item: InboxItem) => void }} acts
+ * @param {InboxItem} item @param {string[]} dongs @param {import("./lists.js").ListActs} acts
  */
 export function alertCard(item, dongs, acts) {
   const shown = item.headline;
@@ -43,7 +43,7 @@ export function alertCard(item, dongs, acts) {
       h(
         "div",
         { class: "item-foot" },
-        h("details", { class: "why", "data-key": `w${item.id}` }, h("summary", {}, t("why")), h("p", {}, whyOf(item))),
+        whyOf(item, acts.onWhy),
         !item.read && h("button", { type: "button", class: "small", "data-key": `r${item.id}`, "aria-label": `${t("mark-read")}: ${shown}`, onclick: () => acts.onRead(item) }, t("mark-read")),
       ),
     ),

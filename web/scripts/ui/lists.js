@@ -7,7 +7,7 @@ import { byId, h, icon, replace } from "./dom.js";
 import { t } from "./i18n.js";
 
 /** @typedef {ReturnType<typeof import("../state.js").newStore>} AppStore */
-/** @typedef {{ onPick: (postingId: string) => void, onRead: (item: InboxItem) => void, onReload: () => void }} ListActs */
+/** @typedef {{ onPick: (postingId: string) => void, onRead: (item: InboxItem) => void, onWhy: (item: InboxItem) => Promise<import("../types.js").WhyTold>, onReload: () => void }} ListActs */
 
 const PAGE = 60;
 

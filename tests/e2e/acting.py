@@ -82,7 +82,7 @@ class Officer:
         await self._client.aclose()
 
     async def post(
-        self, headline: str, *, north_m: float = 0, lat: float = START[0], lon: float = START[1]
+        self, headline: str, *, north_m: float = 0, lat: float = START[0], lon: float = START[1], urgent: bool = False
     ) -> dict[str, Any]:
         """A job at 14–17 tomorrow in Korea, so many metres north of the place."""
         starts = (datetime.now(SEOUL) + timedelta(days=1)).replace(hour=14, minute=0, second=0, microsecond=0)
@@ -92,6 +92,7 @@ class Officer:
             "starts_at": starts.isoformat(),
             "ends_at": (starts + timedelta(hours=3)).isoformat(),
             "pay": {"amount_krw": 12_000, "per": "hour"},
+            "urgent": urgent,
             "not_a_duplicate": True,
         }
         return await self._created("/api/jobs/postings", draft)

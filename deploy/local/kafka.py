@@ -17,9 +17,11 @@ from deploy.local.probes import kafka_ready
 from deploy.local.processes import Cancelled, Child, Launch, Process, run_once
 from deploy.local.report import Quiet, Report
 
-# Serial collection and a cleaner buffer of 16 MB (128 MB by default) are what a heap of 512 MB leaves room for.
+# Two threads collect in half the time of one, and while they do all fixes wait. A cleaner buffer of 16 MB (128 MB by default) is
+# what a heap of 512 MB leaves room for.
 JVM = (
-    *("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
+    *("-Xmx512m", "-XX:+UseParallelGC", "-XX:ParallelGCThreads=2"),
+    *("-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
     # One machine for everything: the second compiler's work costs the product more than it gains the broker.
     "-XX:TieredStopAtLevel=1",
     # Java 25 fails to find some of the call adapters it kept in a start cache, and fills the log saying so.

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -26,12 +27,14 @@ from shared.contracts import TOPICS
 from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
+from shared.contracts.watch import WATCHES
 from shared.messaging import kafka
 from tests.bench import loading
 from tests.bench.loading import posting_id
 from tests.bench.workload import Ints, Workload
 
 SAMPLE_S = 0.05
+FILLS = 3
 PARTITIONS = [TopicPartition(ALERTS.name, p) for p in range(ALERTS.partitions)]
 
 
@@ -117,8 +120,18 @@ class Arena:
         self.stack = stack
 
     async def fill(self, work: Workload, *, fixes: bool = True) -> None:
-        """The topics of one workload, all else gone."""
-        await self._anew([topic.name for topic in TOPICS])
+        """The topics of one workload, all else gone. What was acknowledged and is not there is sent again."""
+        spec = work.spec
+        wanted = {POSTINGS.name: spec.postings, WATCHES.name: spec.citizens, LOCATIONS.name: spec.fixes if fixes else 0}
+        for _ in range(FILLS):
+            await self._anew([topic.name for topic in TOPICS])
+            await self._send(work, fixes=fixes)
+            kept = await self._kept(wanted)
+            if kept == wanted:
+                return
+        raise RuntimeError(f"the topics hold {kept}, not {wanted}")
+
+    async def _send(self, work: Workload, *, fixes: bool) -> None:
         now = datetime.now(UTC)
         producer = kafka.producer(self.stack.kafka_url, linger_ms=20)
         await producer.start()
@@ -129,6 +142,17 @@ class Arena:
                 await loading.send_fixes(producer, work, now - timedelta(milliseconds=int(work.observed_ms.max())))
         finally:
             await producer.stop()
+
+    async def _kept(self, names: Iterable[str]) -> dict[str, int]:
+        """How many records of each topic there are."""
+        partitions = [TopicPartition(t.name, p) for t in TOPICS if t.name in names for p in range(t.partitions)]
+        consumer = kafka.consumer(self.stack.kafka_url, group=None)
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(partitions)
+        finally:
+            await consumer.stop()
+        return {name: sum(end for at, end in ends.items() if at.topic == name) for name in names}
 
     async def empty(self, *, fixes: bool = False, postings: bool = False) -> None:
         """No alerts, nothing in Redis, and the engine's group at the beginning; with `fixes`, `postings` none of those either."""
@@ -161,14 +185,16 @@ class Arena:
     async def _anew(self, names: list[str]) -> None:
         """Deleted and created; alerts with the broker's own time. A topic is gone only a while after it was deleted."""
         async with self._admin() as admin:
+            ends = time.monotonic() + 30
             with contextlib.suppress(KafkaError):
                 await admin.delete_topics(names)
+            while self._logs(names) and time.monotonic() < ends:
+                await asyncio.sleep(0.05)
             wanted = [topic for topic in TOPICS if topic.name in names]
             told = {ALERTS.name: {"message.timestamp.type": "LogAppendTime"}, LOCATIONS.name: {"retention.ms": "-1"}}
             made = [
                 NewTopic(t.name, t.partitions, 1, topic_configs={**t.config(), **told.get(t.name, {})}) for t in wanted
             ]
-            ends = time.monotonic() + 30
             while made and time.monotonic() < ends:
                 answer = await admin.create_topics(made)
                 left = {name for name, code, *_ in answer.topic_errors if code != 0}
@@ -176,6 +202,12 @@ class Arena:
                 await asyncio.sleep(0.2)
             while await self._without_leader(admin, names) and time.monotonic() < ends:
                 await asyncio.sleep(0.1)
+
+    def _logs(self, names: list[str]) -> list[Path]:
+        """Of these topics, what the broker still keeps. It knows of a new topic before it has let go of the old one of that name,
+        and what is produced between the two is acknowledged and goes with the old one.
+        """
+        return [log for name in names for log in (self.stack.home / "kafka" / "data").glob(f"{name}-[0-9]")]
 
     async def _without_leader(self, admin: AIOKafkaAdminClient, names: list[str]) -> bool:
         """Whether a client that came now might find a partition without a broker, and look again only much later."""

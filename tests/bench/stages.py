@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 import time
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from cramjam import zstd
@@ -85,8 +87,12 @@ def measured(work: Workload, batch_fixes: int) -> dict[str, Any]:
         engine.put_posting(posting, now, look=False)
     for watch in loading.watches(work.spec.citizens, now):
         engine.put_watch(watch, partition_of(watch.citizen_id, LOCATIONS.partitions), now, look=False)
+    engine.postings.cells.pack()
     writer, clock = AlertWriter(engine, district()), Stopwatch()
-    fixes = alerts = 0
+    writer.prepare(np.arange(engine.postings.table.size), now)
+    fixes = alerts = size = zipped = 0
+    gc.collect()
+    gc.freeze()
     for group in in_groups(batches_of(work, now, batch_fixes), batch_fixes):
         with clock.stage("read"):
             read = decode(group).fixes
@@ -100,11 +106,14 @@ def measured(work: Workload, batch_fixes: int) -> dict[str, Any]:
             for records, batch in zip(packed, written, strict=True):
                 ReadyBatch(records, batch.alerts, 1, ZSTD)._build()
         fixes, alerts = fixes + len(read), alerts + len(matches)
+        size, zipped = size + sum(len(batch.records) for batch in written), zipped + sum(map(len, packed))
     per_fix = {stage: round(seconds / fixes * 1e6, 3) for stage, seconds in clock.spent.items()}
     return {
         "us_per_fix": per_fix,
         "us_per_fix_in_all": round(sum(per_fix.values()), 2),
         "alerts_per_fix": round(alerts / fixes, 3),
+        "bytes_per_alert": round(size / alerts),
+        "compressed": round(zipped / alerts, 1),
     }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.matching.engine.bits import InterestBits
 from services.matching.engine.postings import PostingBook
 from services.matching.engine.tables import Cells
-from services.matching.engine.zones import BEYOND, is_far, zone_of
+from services.matching.engine.zones import BEYOND, INSIDE, is_far, is_well_within, zone_of
 from shared.geo import EARTH_M, district, haversine_m
 from tests.samples import NOW, posting
 
@@ -20,10 +20,10 @@ M_PER_DEGREE = math.pi * EARTH_M / 180
 @settings(deadline=None)
 @given(
     lat=st.floats(-89, 89), lon=st.floats(-180, 180), north=st.floats(-1.3, 1.3), east=st.floats(-1.3, 1.3),
-    radius_m=st.integers(50, 2_000),
+    radius_m=st.integers(50, 2_000), own_m=st.integers(50, 2_000),
 )  # fmt: skip
-def test_whoever_is_left_out_at_the_first_glance_is_beyond_the_exit_rim(
-    lat: float, lon: float, north: float, east: float, radius_m: int
+def test_whoever_is_left_out_at_the_first_glance_is_beyond_the_exit_rim_or_inside(
+    lat: float, lon: float, north: float, east: float, radius_m: int, own_m: int
 ) -> None:
     book = PostingBook(InterestBits(), district())
     book.put(posting(where={"circles": [{"lat": lat, "lon": lon, "radius_m": radius_m}]}), NOW)
@@ -33,30 +33,34 @@ def test_whoever_is_left_out_at_the_first_glance_is_beyond_the_exit_rim(
     here = lon + east * rim_m / M_PER_DEGREE / math.cos(math.radians(lat))
     cos_lat = math.cos(math.radians(there))
     assert not is_far(there, here, cos_lat, near) or zone_of(there, here, cos_lat, -1, 1e9, shape) == BEYOND
-    assert haversine_m(lat, lon, there, here) <= 1.5 * rim_m or abs(there) > 80 or is_far(there, here, cos_lat, near)
+    if is_well_within(there, here, cos_lat, own_m, near):
+        assert zone_of(there, here, cos_lat, -1, own_m, shape) == INSIDE
+    away_m = haversine_m(lat, lon, there, here)
+    assert away_m >= min(radius_m, own_m) - 24 or abs(there) > 80 or is_well_within(there, here, cos_lat, own_m, near)
+    assert away_m <= 1.5 * rim_m or abs(there) > 80 or is_far(there, here, cos_lat, near)
 
 
 def test_cells_that_are_packed_know_the_same_shapes_and_take_more() -> None:
     cells = Cells()
-    known = [(cell % 7, (0.0, 0.0, 1.0, cell)) for cell in range(60)]
+    known = [(cell % 7, (0.0, 0.0, 1.0, 0.0, cell)) for cell in range(60)]
     for cell, near in known:
         cells.add([cell], near)
     cells.remove(3, 3)
     cells.pack()
     assert len(cells.pool) == 59
-    cells.add([3], (0.0, 0.0, 1.0, 99))
+    cells.add([3], (0.0, 0.0, 1.0, 0.0, 99))
     runs = {
         int(entry["cell"]): set(cells.pool["shape"][entry["start"] :][: entry["length"]].tolist())
         for entry in cells.table[cells.table["cell"] >= 0]
     }
-    wanted = {cell: {near[3] for at, near in known if at == cell} for cell in range(7)}
+    wanted = {cell: {near[-1] for at, near in known if at == cell} for cell in range(7)}
     assert runs == {**wanted, 3: wanted[3] - {3} | {99}}
 
 
 def test_cells_that_were_packed_while_empty_take_what_comes() -> None:
     cells = Cells()
     cells.pack()
-    cells.add(range(3_000), (35.0, 126.0, 700.0, 7))
+    cells.add(range(3_000), (35.0, 126.0, 700.0, 0.0, 7))
     assert cells.size == 3_000
     taken = cells.table[cells.table["cell"] >= 0]
     assert sorted(taken["cell"].tolist()) == list(range(3_000))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from services.matching.alerts.digest import write_id
+from services.matching.engine.ahead import LINE, ask_for
 from services.matching.engine.compiled import compiled
 from services.matching.engine.matches import CAUSES, RULES
 from shared.contracts.alert import ALERT_NAMESPACE, DISTANCE_STEP_M
@@ -35,6 +36,7 @@ WHY, DEFERRED, CAUSED = _letters(b',"why":'), _letters(b',"deferred_until":'), _
 MADE, END, NULL, BRACE = _letters(b'","made_at":"'), _letters(b'"}'), _letters(b"null"), _letters(b"}")
 NO_REACH = -1
 ID_LENGTH, MOMENT_LENGTH, OVERHEAD = 36, 32, 512
+ROWS_AHEAD, TEXT_AHEAD = 6, 2
 DAY_US, SECOND_US = 86_400_000_000, 1_000_000
 ZERO = 48
 
@@ -194,6 +196,22 @@ def put_record(out, at, delta, name, pool, value, length, head, id_, tail):
 
 
 @compiled
+def ask_for_pieces(i, order, matches, names, pool, citizens, fragment_of, fragments):
+    """Of the next alerts: first what says where their pieces are, then the pieces."""
+    if i + ROWS_AHEAD < len(order):
+        match = matches[order[i + ROWS_AHEAD]]
+        ask_for(names, match.citizen)
+        ask_for(citizens, match.citizen)
+        ask_for(fragment_of, match.posting)
+    if i + TEXT_AHEAD < len(order):
+        match = matches[order[i + TEXT_AHEAD]]
+        ask_for(pool, names[match.citizen].at)
+        fragment = fragment_of[match.posting]
+        for at in range(fragment.at, fragment.name_at + fragment.name_length, LINE):
+            ask_for(fragments, at)
+
+
+@compiled
 def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, fragment_of, fragments, frame, out):
     """Records of the matches in `order` from the i-th on, until `out` is full: (the next, records, bytes).
 
@@ -206,6 +224,7 @@ def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, 
     at = first = i
     at = 0
     while i < len(order):
+        ask_for_pieces(i, order, matches, names, pool, citizens, fragment_of, fragments)
         nth = order[i]
         match = matches[nth]
         name, fragment = names[match.citizen], fragment_of[match.posting]

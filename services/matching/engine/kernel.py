@@ -11,10 +11,11 @@ import math
 
 import numpy as np
 
+from services.matching.engine.ahead import ask_for
 from services.matching.engine.compiled import compiled
 from services.matching.engine.matches import IN_DONG, WITHIN_RADIUS
-from services.matching.engine.meeting import find_pair, meet, meet_resident, wants
-from services.matching.engine.tables import ANEW
+from services.matching.engine.meeting import find_pair, home_of, meet, meet_resident, wants
+from services.matching.engine.tables import ANEW, DOUBT
 from services.matching.engine.zones import (
     BEYOND,
     INSIDE,
@@ -22,11 +23,14 @@ from services.matching.engine.zones import (
     find_cell,
     haversine_m,
     is_far,
+    is_well_within,
     zone_of,
 )  # fmt: skip
 
 ACCEPTED, REFUSED, INACCURATE, LATE, IMPLAUSIBLE = 0, 1, 2, 3, 4
 OUTCOMES = ("accepted", "refused", "inaccurate", "late", "implausible")
+AHEAD = 3  # fixes
+BEGINNING, OF_A_LINE = 64, 3  # rows of NEAR
 NOWHERE = (np.nan, np.nan, 1.0, np.int64(-1))
 
 
@@ -64,29 +68,59 @@ def write_match(row, c, citizen, shape):
 
 
 @compiled
-def scan_cell(c, dong, was, entry, now_ms, citizens, postings, shapes, pool, pairs, used, out, written):
+def left_open(citizen, was, entry, pool, shapes, doubts):
+    """Shapes of a cell of which a glance does not tell that the citizen was and is inside, or was and is beyond; how many."""
+    was_lat, was_lon, was_cos, _ = was
+    came, cap_m = not math.isnan(was_lat), citizen.radius_m
+    lat, lon, cos_lat, found = citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat)), 0
+    for k in range(entry.start, entry.start + entry.length):
+        near = pool[k]
+        if is_far(lat, lon, cos_lat, near) and (not came or is_far(was_lat, was_lon, was_cos, near)):
+            continue
+        stays = came and is_well_within(lat, lon, cos_lat, cap_m, near)
+        if stays and is_well_within(was_lat, was_lon, was_cos, cap_m, near):
+            continue
+        ask_for(shapes, near.shape)
+        doubts[found].shape = near.shape
+        found += 1
+    return found
+
+
+@compiled
+def changed(c, citizen, dong, was, found, doubts, shapes, postings, pairs):
+    """Of the shapes left open those that the citizen came to or left, or whose rim they are in; how many."""
+    was_lat, was_lon, was_cos, was_dong = was
+    came, cos_lat, kept = not math.isnan(was_lat), math.cos(math.radians(citizen.lat)), 0
+    for n in range(found):
+        shape = shapes[doubts[n].shape]
+        zone = zone_of(citizen.lat, citizen.lon, cos_lat, dong, citizen.radius_m, shape)
+        before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape) if came else BEYOND
+        if zone == before and zone != RIM:
+            continue
+        ask_for(postings, shape.posting)
+        ask_for(pairs, home_of(c, shape.posting, pairs))
+        doubts[kept].shape, doubts[kept].zone, doubts[kept].before = doubts[n].shape, zone, before
+        kept += 1
+    return kept
+
+
+@compiled
+def scan_cell(c, dong, was, entry, now_ms, citizens, postings, shapes, pool, pairs, used, doubts, out, written):
     """Meet every posting of the cell a citizen stands in; matches go to `out` from `written` on.
 
     `was` is (lat, lon, cos of lat, dong) at the fix before, NaN if there was none or nothing moved. Whoever was inside
     then and is inside now has been decided already: whatever else changed meanwhile was looked at when it did.
     """
     citizen = citizens[c]
-    was_lat, was_lon, was_cos, was_dong = was
-    came = not math.isnan(was_lat)
-    lat, lon, cos_lat = citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat))
-    for k in range(entry.start, entry.start + entry.length):
-        near = pool[k]
-        if is_far(lat, lon, cos_lat, near) and (not came or is_far(was_lat, was_lon, was_cos, near)):
-            continue
-        shape = shapes[near.shape]
-        zone = zone_of(lat, lon, cos_lat, dong, citizen.radius_m, shape)
-        before = zone_of(was_lat, was_lon, was_cos, was_dong, citizen.radius_m, shape) if came else BEYOND
-        if zone == before and zone != RIM:
-            continue
+    came = not math.isnan(was[0])
+    patience = 2 if came else 0
+    found = left_open(citizen, was, entry, pool, shapes, doubts)
+    for n in range(changed(c, citizen, dong, was, found, doubts, shapes, postings, pairs)):
+        shape = shapes[doubts[n].shape]
         posting = postings[shape.posting]
         if not posting.open or posting.expires_ms <= now_ms or not wants(citizen, posting):
             continue
-        patience = 2 if came else 0
+        zone, before = doubts[n].zone, doubts[n].before
         alert, used = meet(c, citizen, shape.posting, posting, zone, before, patience, now_ms, pairs, used)
         if alert:
             write_match(out[written], c, citizen, shape)
@@ -113,17 +147,47 @@ def leave_cell(c, dong, was, entry, citizens, shapes, pool, pairs):
 
 
 @compiled
+def move(citizen, fix, now_ms, stale_ms):
+    """Put a citizen where an accepted fix says; where they were, NOWHERE if not heard of for long.
+
+    Who was not heard of was not looked at when postings changed, so counts as coming anew.
+    """
+    heard = may_match(citizen, now_ms, stale_ms) and fix.epoch == citizen.fix_epoch
+    was = NOWHERE
+    if heard:
+        was = (citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat)), np.int64(citizen.dong))
+    citizen.lat, citizen.lon, citizen.accuracy_m = fix.lat, fix.lon, fix.accuracy_m
+    citizen.observed_ms, citizen.dong, citizen.fix_epoch = fix.observed_ms, fix.dong, fix.epoch
+    citizen.fix_count += 1 if heard else ANEW
+    return was
+
+
+@compiled
+def ask_for_next(i, fixes, slots, citizens, cells, pool):
+    """Of the fixes to come: the citizen, and the beginning of the cell's run (of the rest the processor sees that it is read on)."""
+    if i + AHEAD < len(fixes):
+        ask_for(citizens, fixes[i + AHEAD].citizen)
+        at = slots[i + AHEAD]
+        if at >= 0:
+            start = cells[at].start
+            for k in range(start, start + min(cells[at].length, BEGINNING), OF_A_LINE):
+                ask_for(pool, k)
+
+
+@compiled
 def take_fixes(i, fixes, limits, now_ms, citizens, postings, shapes, cells, pool, pairs, used, room, outcome, out):
     """Apply fixes in order from the i-th. Stops early when pairs or output run out of room; call again from there.
 
     Returns (the next fix, matches written, pairs used).
     """
     max_accuracy_m, max_speed_m_s, stale_ms = limits
-    written = 0
+    written, doubts, slots = 0, np.empty(len(out), DOUBT), np.empty(len(fixes), np.int64)
+    for n in range(i, len(fixes)):
+        slots[n] = find_cell(fixes[n].lat, fixes[n].lon, cells)
     while i < len(fixes):
-        fix = fixes[i]
+        ask_for_next(i, fixes, slots, citizens, cells, pool)
+        fix, at = fixes[i], slots[i]
         citizen = citizens[fix.citizen]
-        at = find_cell(fix.lat, fix.lon, cells)
         candidates = cells[at].length if at >= 0 else 0
         if used + candidates > room or written + candidates > len(out):
             break
@@ -131,22 +195,14 @@ def take_fixes(i, fixes, limits, now_ms, citizens, postings, shapes, cells, pool
             citizen, fix.lat, fix.lon, fix.accuracy_m, fix.observed_ms, fix.epoch, max_accuracy_m, max_speed_m_s
         )
         if outcome[i] == ACCEPTED:
-            # A citizen not heard of for long was not looked at when postings changed, so counts as coming anew.
-            heard = may_match(citizen, now_ms, stale_ms) and fix.epoch == citizen.fix_epoch
-            was = NOWHERE
-            if heard:
-                was = (citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat)), np.int64(citizen.dong))
-            citizen.lat, citizen.lon, citizen.accuracy_m = fix.lat, fix.lon, fix.accuracy_m
-            citizen.observed_ms, citizen.dong, citizen.fix_epoch = fix.observed_ms, fix.dong, fix.epoch
-            citizen.fix_count += 1 if heard else ANEW
-            if heard:
-                left = find_cell(was[0], was[1], cells)
-                if left >= 0 and left != at:
-                    leave_cell(fix.citizen, fix.dong, was, cells[left], citizens, shapes, pool, pairs)
+            was = move(citizen, fix, now_ms, stale_ms)
+            left = find_cell(was[0], was[1], cells) if not math.isnan(was[0]) else at
+            if left >= 0 and left != at:
+                leave_cell(fix.citizen, fix.dong, was, cells[left], citizens, shapes, pool, pairs)
             if at >= 0 and may_match(citizen, now_ms, stale_ms):
                 first = written
                 written, used = scan_cell(
-                    fix.citizen, fix.dong, was, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, out, written
+                    fix.citizen, fix.dong, was, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, doubts, out, written
                 )  # fmt: skip
                 for m in range(first, written):
                     out[m].fix = i
@@ -157,7 +213,7 @@ def take_fixes(i, fixes, limits, now_ms, citizens, postings, shapes, cells, pool
 @compiled
 def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cells, pool, pairs, used, room, out):
     """Evaluate citizens where they stand: their watch changed, a window began, or they were just restored."""
-    written = 0
+    written, doubts = 0, np.empty(len(out), DOUBT)
     while i < len(who):
         citizen = citizens[who[i]]
         if may_match(citizen, now_ms, stale_ms):
@@ -166,7 +222,7 @@ def look_again(i, who, dongs, stale_ms, now_ms, citizens, postings, shapes, cell
                 if used + cells[at].length > room or written + cells[at].length > len(out):
                     break
                 written, used = scan_cell(
-                    who[i], dongs[i], NOWHERE, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, out, written
+                    who[i], dongs[i], NOWHERE, cells[at], now_ms, citizens, postings, shapes, pool, pairs, used, doubts, out, written
                 )  # fmt: skip
         i += 1
     return i, written, used

@@ -17,11 +17,18 @@ JOB_BIT = 1
 
 
 @compiled
+def home_of(c, p, pairs):
+    """The slot from which a pair is looked for."""
+    key = np.uint64(np.int64(c) << 32 | np.int64(p))
+    return np.int64((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & np.int64(len(pairs) - 1)
+
+
+@compiled
 def find_pair(pairs, c, p):
     """The pair's slot, or the free one where it would go."""
     key = np.int64(c) << 32 | np.int64(p)
     mask = np.int64(len(pairs) - 1)
-    at = np.int64((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+    at = home_of(c, p, pairs)
     while pairs[at].key >= 0 and pairs[at].key != key:
         at = (at + 1) & mask
     return at

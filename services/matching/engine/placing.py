@@ -19,7 +19,7 @@ def slot_of(cell, table):
 
 
 @compiled
-def enter(k, cells, lat, lon, far_m, shape, table, pool, size, used):
+def enter(k, cells, lat, lon, far_m, within_m, shape, table, pool, size, used):
     """Into the cells from the k-th on, until table or pool are too small for one more: (the next, cells in use, pool used, longest run)."""
     longest = 0
     while k < len(cells):
@@ -36,7 +36,7 @@ def enter(k, cells, lat, lon, far_m, shape, table, pool, size, used):
             entry.start, entry.room = used, room
             used += room
         near = pool[entry.start + entry.length]
-        near.lat, near.lon, near.far_m, near.shape = lat, lon, far_m, shape
+        near.lat, near.lon, near.far_m, near.within_m, near.shape = lat, lon, far_m, within_m, shape
         entry.length += 1
         longest = max(longest, entry.length)
         k += 1

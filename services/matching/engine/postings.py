@@ -24,11 +24,12 @@ from services.matching.engine.tables import (
     Cells,
     Table,
 )
+from services.matching.engine.zones import ROUGHLY_M
 from shared.clock import SEOUL
 from shared.contracts import Posting
 from shared.geo import EARTH_M, District, covering_circle
 
-Near = tuple[float, float, float, int]  # a row of NEAR
+Near = tuple[float, float, float, float, int]  # a row of NEAR
 ROUNDED_M = 4.0
 
 
@@ -160,7 +161,7 @@ class PostingBook:
         shapes["cos_lat"][shape] = cos_lat
         # The first glance takes the cosine at the citizen for that halfway.
         bent_m = rim_m * rim_m / (EARTH_M * max(cos_lat, 0.05))
-        return (lat, lon, rim_m + bent_m + ROUNDED_M, shape), covering_circle(lat, lon, rim_m)
+        return (lat, lon, rim_m + bent_m + ROUNDED_M, radius_m - ROUGHLY_M, shape), covering_circle(lat, lon, rim_m)
 
     def _area(self, row: int, codes: tuple[str, ...]) -> tuple[Near, list[int]]:
         known = indices_of(codes, self._district)
@@ -170,7 +171,7 @@ class PostingBook:
         shapes["dongs"][shape] = sum(1 << index for index in known)
         self.areas += 1
         cells = {cell for index in known for cell in self._district.dongs[index].cells}
-        return (0.0, 0.0, math.inf, shape), sorted(cells)
+        return (0.0, 0.0, math.inf, 0.0, shape), sorted(cells)
 
     def _unplace(self, row: int) -> None:
         for shape, cells in self._shapes_of.pop(row, []):

@@ -114,8 +114,14 @@ PAIR = np.dtype([("key", np.int64), ("alerted", np.int32), ("together", np.int32
 NO_PAIR = (-1, NOT_ALERTED, LONG_AGO)
 
 # A shape as its cells hold it: one after another what tells of most that they are far, without a look at the shape itself.
-# Beyond `far_m` one is beyond its widest exit rim for certain, though places are rounded to single precision here.
-NEAR = np.dtype([("lat", np.float32), ("lon", np.float32), ("far_m", np.float32), ("shape", np.int32)], align=True)
+# Beyond `far_m` one is beyond its widest exit rim for certain, though places are rounded to single precision here; within `within_m`
+# one is inside.
+NEAR = np.dtype(
+    [("lat", np.float32), ("lon", np.float32), ("far_m", np.float32), ("within_m", np.float32), ("shape", np.int32)],
+    align=True,
+)
+# A shape of which the first glance leaves open whether a fix changes anything, and where the citizen is now and was before.
+DOUBT = np.dtype([("shape", np.int32), ("zone", np.int8), ("before", np.int8)], align=True)
 
 CELL = np.dtype([("cell", np.int64), ("start", np.int64), ("length", np.int32), ("room", np.int32)], align=True)
 NO_CELL = (-1, 0, 0, 0)
@@ -164,7 +170,7 @@ class Cells:
         self.longest = 0
         self._used = 0
 
-    def add(self, cells: Iterable[int], near: tuple[float, float, float, int]) -> None:
+    def add(self, cells: Iterable[int], near: tuple[float, float, float, float, int]) -> None:
         """`near` is a row of NEAR. A full run moves to one twice as roomy."""
         wanted, done = np.fromiter(cells, np.int64), 0
         while done < len(wanted):

@@ -12,6 +12,9 @@ from shared.geo import EARTH_M, LAT_CELLS, LAT_STEP, LON_BITS, LON_CELLS, LON_ST
 
 METRES_PER_DEGREE = EARTH_M * math.pi / 180.0
 BEYOND, RIM, INSIDE = 0, 1, 2
+# What the first glance may be wrong by: places in single precision, and the cosine at the citizen for that halfway to a circle
+# of the largest radius at 84 degrees of latitude.
+ROUGHLY_M = 12.0
 
 
 @compiled
@@ -51,6 +54,15 @@ def is_far(lat, lon, cos_lat, near):
     y = (lat - near.lat) * METRES_PER_DEGREE
     far_m = np.float64(near.far_m)
     return x * x + y * y > far_m * far_m and cos_lat > 0.1 and abs(lon - near.lon) < 180.0
+
+
+@compiled
+def is_well_within(lat, lon, cos_lat, reach_cap_m, near):
+    """Whether a point is INSIDE a circle at the first glance; false says nothing."""
+    x = (lon - near.lon) * METRES_PER_DEGREE * cos_lat
+    y = (lat - near.lat) * METRES_PER_DEGREE
+    within_m = min(np.float64(near.within_m), reach_cap_m - ROUGHLY_M)
+    return within_m > 0.0 and x * x + y * y < within_m * within_m and cos_lat > 0.1
 
 
 @compiled

@@ -20,7 +20,9 @@ from shared.settings import PlatformSettings
 class Database:
     """A pool of connections to one service's database."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, seq_scans: bool = True) -> None:
+        """`seq_scans`: whether a statement may read a whole table where an index would do. Not for tables that fill within
+        a minute: their plans are kept from when they were empty."""
         self.url = url
         # No ping before use: it costs as much as the statement. After a restart of the server one request finds its
         # connection gone, is answered 503 with Retry-After, and the pool drops all that it held.
@@ -30,7 +32,11 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=10,
             json_deserializer=msgspec.json.decode,
-            connect_args={"timeout": 10, "command_timeout": 30},
+            connect_args={
+                "timeout": 10,
+                "command_timeout": 30,
+                "server_settings": {} if seq_scans else {"enable_seqscan": "off"},
+            },
         )
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 

@@ -43,6 +43,13 @@ from tests.publishers import SetClock
 from tests.samples import alert, posting
 from tests.waiting import until
 
+# What went into a digest fares as its letter does, unless the letter goes without it.
+FATES = """
+    SELECT d.citizen_id, d.alert_id, d.wanted_at, d.letter_id, coalesce(l.because, d.because) AS because,
+        CASE WHEN d.state <> 'gathered' THEN d.state WHEN l.state = 'gathering' THEN 'waiting' ELSE l.state END AS state
+    FROM delivery d LEFT JOIN letter l ON l.id = d.letter_id
+"""
+
 
 def _b64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
@@ -313,7 +320,7 @@ class DeliveryDesk:
     async def fates(self, citizen: str) -> list[tuple[str, str | None]]:
         """(state, because) of each of a citizen's deliveries."""
         rows = await self.rows(
-            "SELECT state, because FROM delivery WHERE citizen_id = :id ORDER BY wanted_at, alert_id", id=citizen
+            f"SELECT state, because FROM ({FATES}) f WHERE citizen_id = :id ORDER BY wanted_at, alert_id", id=citizen
         )
         return [(row.state, row.because) for row in rows]
 

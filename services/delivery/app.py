@@ -12,7 +12,8 @@ import structlog
 from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.delivery.deliveries.courier import Courier, forget_forever, noting_of
+from services.delivery.deliveries.courier import Courier, noting_of
+from services.delivery.deliveries.forgetting import forget_forever
 from services.delivery.deliveries.handlers import Hours, handlers
 from services.delivery.deliveries.messages import Sender
 from services.delivery.mail.confirmations import ask_owners
@@ -62,11 +63,11 @@ class UpToDate:
 def build(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """Wire the service."""
     settings.check()
-    database = Database(settings.database_url("delivery"), pool_size=16)
+    database = Database(settings.database_url("delivery"), pool_size=16, seq_scans=False)
     hours = Hours(settings.digest_hour, timedelta(seconds=settings.delivery_digest_settles_s))
     consumer = Consumer(
         settings, database, group=GROUP, topics=TOPICS, handlers=handlers(hours), clock=clock, max_records=AT_ONCE,
-        gather_s=0.3,
+        gather_s=0.3, remembers=False,
     )  # fmt: skip
     parts = DeliveryParts(database, clock, settings, Vapid(settings.vapid_secret, settings.vapid_contact), hours)
 

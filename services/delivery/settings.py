@@ -59,6 +59,9 @@ class Settings(UnsubscribeSettings, HoursSettings):
     delivery_digest_settles_s: float = Field(
         120.0, ge=0, description="how long after its hour a digest goes out, so that what matching left over is in it"
     )
+    delivery_cleared_s: float = Field(
+        60.0, gt=0, description="how often what digests said is erased of those that are sent or given up"
+    )
     delivery_kept_days: int = Field(
         14, ge=8, description="how long it is remembered that something was sent, never what"
     )

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from shared.clock import utc_now
 from tests.conftest import SettingsFor
 from tests.databases import Databases
-from tests.delivery import DeliveryDesk
+from tests.delivery import FATES, DeliveryDesk
 from tests.integration.couriers import environment, one_that_is_killed, send, watch
 from tests.issuer import Issuer
 from tests.processes import Nursery, Running
@@ -53,7 +53,7 @@ async def finished(desk: DeliveryDesk, addresses: dict[str, str], children: Nurs
     service = children.start("services.delivery.app", environment=environment(desk))
 
     async def all_noted() -> bool:
-        query = "SELECT count(*) AS n FROM delivery WHERE state = 'sent' AND citizen_id = ANY(:who)"
+        query = f"SELECT count(*) AS n FROM ({FATES}) f WHERE state = 'sent' AND citizen_id = ANY(:who)"
         return int((await desk.rows(query, who=list(addresses)))[0].n) == CITIZENS * each
 
     await until(all_noted, 60, what=service.said()[-3_000:])
@@ -119,7 +119,10 @@ async def test_digests_killed_amid_sending_are_whole_and_known_by_their_id(
 ) -> None:
     addresses = await crowd(desk, "daily", each=3)
     service = children.start("services.delivery.app", environment=environment(desk))
-    due = "UPDATE delivery SET due_at = now() WHERE citizen_id = ANY(:who) AND state = 'waiting' RETURNING 1"
+    due = (
+        "UPDATE letter l SET due_at = now() FROM target t WHERE t.id = l.target_id AND t.citizen_id = ANY(:who) "
+        "AND l.state = 'gathering' RETURNING 1"
+    )
     counted = "SELECT count(*) AS n FROM delivery WHERE citizen_id = ANY(:who)"
 
     async def all_known() -> bool:
@@ -128,7 +131,7 @@ async def test_digests_killed_amid_sending_are_whole_and_known_by_their_id(
     await until(all_known, 60, what=service.said()[-3_000:])
     service.kill()
     desk.relay.holds = "DATA"
-    assert len(await desk.rows(due, who=list(addresses))) == CITIZENS * 3, "their hour has struck"
+    assert len(await desk.rows(due, who=list(addresses))) == CITIZENS, "their hour has struck"
     for _ in range(KILLS):
         (await until_held(desk, children)).kill()
     written = await finished(desk, addresses, children, each=3)

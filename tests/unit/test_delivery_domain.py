@@ -27,7 +27,7 @@ from services.delivery.deliveries.domain import (
     newest_of_each,
     wait_after,
 )
-from services.delivery.deliveries.sorting import rules_of
+from services.delivery.deliveries.known import rules_of
 from services.delivery.mail.domain import as_bytes, digest_letter
 from services.delivery.push.domain import meaning
 from services.delivery.push.vapid import Vapid

@@ -10,16 +10,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.delivery.deliveries import store
 from services.delivery.deliveries.domain import apart, wait_after
 from services.delivery.deliveries.handlers import Hours
 from services.delivery.deliveries.messages import Accepted, Gone, Later, Message, Outcome, Refused, Sender
 from services.delivery.deliveries.sorting import sort_due
+from services.delivery.letters import store as letters
+from services.delivery.letters.writing import take_due
 from services.delivery.settings import Settings
 from services.delivery.subscriptions import store as subscriptions
 from services.delivery.subscriptions.domain import Channel
@@ -31,18 +35,22 @@ from shared.together import Together
 log = structlog.get_logger()
 
 NOTE_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-HOUR_S = 3_600.0
 
 
 Noting = Together[Message, None]
 
 
 def noting_of(database: Database, clock: Clock) -> Noting:
-    """Writes down what was sent: of senders that are done at the same time, in one statement."""
+    """Writes down what was sent: of senders that are done at the same time, together."""
 
     async def note(messages: Sequence[Message]) -> Sequence[None]:
+        alone = [(message.target_id, message.id) for message in messages if not message.digest]
+        gathered = [message.id for message in messages if message.digest]
         async with database.statement() as connection:
-            await store.sent(connection, [(message.target_id, message.id) for message in messages], clock())
+            if gathered:
+                await letters.sent(connection, gathered, clock())
+            if alone:
+                await store.sent(connection, alone, clock())
         return [None] * len(messages)
 
     return Together(note)
@@ -76,13 +84,13 @@ class Courier:
                 await _pause(stopping, self._settings.delivery_tick_s)
 
     async def round(self) -> int:
-        """Send what is due for some addressees; returns how many addressees those were."""
+        """Send some of what is due; returns how many addressees and letters were looked at."""
         begun = time.monotonic()
         async with self._taking:  # two who take at once find the same addressees
-            addressees, messages = await self.take()
+            looked_at, messages = await self.take()
         left = deque(messages)
         await asyncio.gather(*(self._work_off(left, send, begun) for send in self._senders[: len(messages)]))
-        return addressees
+        return looked_at
 
     async def _work_off(self, left: deque[Message], send: Sender, begun: float) -> None:
         while left:
@@ -91,18 +99,31 @@ class Courier:
             await (self._put_back(message) if late else self._carry(message, send))
 
     async def take(self) -> tuple[int, list[Message]]:
-        """(addressees looked at, messages that are to be sent now), each noted as being on its way."""
+        """(addressees and letters looked at, messages that are to be sent now), each noted as being on its way."""
         now, open_ = self._clock(), self._is_open()
+        addressees, alone = await self._take_alone(now, open_=open_)
+        if addressees or not open_:
+            return addressees, alone
+        async with self._database.transaction() as tx:
+            looked_at, written = await take_due(tx, self._channel, self._settings, now)
+        self._count(because for _, _, because in written.dropped)
+        return looked_at, written.messages
+
+    async def _take_alone(self, now: datetime, *, open_: bool) -> tuple[int, list[Message]]:
+        """What is due by itself goes before letters, which ring nobody at a minute of their own."""
         async with self._database.transaction() as tx:
             targets = await store.lock_targets(tx, self._channel, now, self._settings.delivery_at_once, open_=open_)
             if not targets:
                 return 0, []
-            messages, rows = await sort_due(tx, targets, self._settings, self._hours, now, open_=open_)
-            await store.apply(tx, rows, now)
-        dropped = [row["because"] for row in rows if row["state"] == "dropped"]
+            found = await sort_due(tx, targets, self._settings, self._hours, now, open_=open_)
+            await store.apply(tx, found.decided, now)
+            await letters.gather_known(tx, self._channel, found.to_digests)
+        self._count(row["because"] for row in found.decided if row["state"] == "dropped")
+        return len(targets), found.messages
+
+    def _count(self, dropped: Iterable[str]) -> None:
         for because in dropped:
             telemetry.DELIVERIES.labels(self._channel, because).inc()
-        return len(targets), messages
 
     async def _put_back(self, message: Message) -> None:
         """The lease is too short for what is left of it: another round."""
@@ -133,34 +154,29 @@ class Courier:
         if isinstance(outcome, Accepted):
             await self._note_sent(message)
             return
-        now, target, batch = self._clock(), message.target_id, message.id
         async with self._database.transaction() as tx:
             match outcome:
-                case Later(_, after_s, counts):
-                    first_s = self._settings.delivery_backoff_s
-                    until = now + wait_after(message.attempt, first_s, after_s, apart(batch, message.attempt))
-                    most = self._settings.delivery_attempts
-                    await store.later(tx, target, batch, now, until, most=most, counts=counts)
+                case Later():
+                    await self._note_later(tx, message, outcome)
+                case Refused() if message.digest:
+                    await letters.refused(tx, message.id, self._clock())
                 case Refused():
-                    await store.refused(tx, target, batch, now)
+                    await store.refused(tx, message.target_id, message.id, self._clock())
                 case Gone() if message.channel == "push":
-                    await subscriptions.remove_endpoint(tx, target)
+                    await subscriptions.remove_endpoint(tx, message.target_id)
                 case Gone():
-                    await subscriptions.suspend_mail(tx, target, now)
+                    await subscriptions.suspend_mail(tx, message.target_id, self._clock())
+
+    async def _note_later(self, tx: AsyncConnection, message: Message, why: Later) -> None:
+        now, first_s, most = self._clock(), self._settings.delivery_backoff_s, self._settings.delivery_attempts
+        until = now + wait_after(message.attempt, first_s, why.after_s, apart(message.id, message.attempt))
+        if message.digest:
+            await letters.later(tx, message.id, now, until, most=most, counts=why.counts)
+        else:
+            await store.later(tx, message.target_id, message.id, now, until, most=most, counts=why.counts)
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:
     waiting = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({waiting}, timeout=seconds)
     waiting.cancel()
-
-
-async def forget_forever(settings: Settings, database: Database, clock: Clock) -> None:
-    """Once an hour what is no longer needed is forgotten."""
-    while True:
-        try:
-            async with database.transaction() as tx:
-                await store.forget_old(tx, clock(), settings.delivery_kept_days)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("forgetting_waits", error=type(error).__name__)
-        await asyncio.sleep(HOUR_S)

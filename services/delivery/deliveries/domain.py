@@ -38,7 +38,6 @@ class Pending:
     digest: bool
     wanted_at: datetime
     content: dict[str, Any]
-    batch: UUID | None = None
 
 
 @dataclass(frozen=True)

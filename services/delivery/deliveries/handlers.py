@@ -13,6 +13,7 @@ from sqlalchemy import Row
 
 from services.delivery.deliveries import store
 from services.delivery.deliveries.domain import made_by_location
+from services.delivery.letters import store as letters
 from services.delivery.subscriptions.domain import Mode, next_digest
 from shared.clock import SEOUL
 from shared.contracts import Alert, Digest, Posting, Watch
@@ -47,20 +48,25 @@ class Hours:
 
 
 async def on_alerts(alerts: Sequence[Alert], unit: Unit, hours: Hours) -> None:
-    """One delivery per alert and addressee: at once, when quiet hours end, or with the next digest."""
+    """One delivery per alert and addressee: at once, when quiet hours end, or with the next digest.
+
+    Letters first: whoever adds to the same letters has no row then that this would wait for.
+    """
     targets = await _by_citizen(unit, {alert.citizen_id for alert in alerts})
-    rows = []
+    instant, gathered = list[dict[str, Any]](), list[dict[str, Any]]()
     for alert in alerts:
         for target in targets[alert.citizen_id]:
             mode: Mode = getattr(target, target.channel)
             if mode == "off" or alert.made_at < target.active_since:
                 continue
-            instant = mode == "instant" or alert.emergency
             wanted_at = max(alert.made_at, alert.deferred_until or alert.made_at)
-            due_at = max(unit.now, wanted_at) if instant else hours.next(target, mode, unit.now)
-            due_at -= FIRST if alert.emergency else timedelta()
-            rows.append(_row(alert, target, digest=not instant, due_at=due_at, wanted_at=wanted_at))
-    await store.add(unit.tx, rows)
+            if mode == "instant" or alert.emergency:
+                due_at = max(unit.now, wanted_at) - (FIRST if alert.emergency else timedelta())
+                instant.append(_row(alert, target, due_at, wanted_at))
+            else:
+                gathered.append(_row(alert, target, hours.next(target, mode, unit.now), wanted_at))
+    await letters.gather(unit.tx, gathered)
+    await store.add(unit.tx, instant)
 
 
 async def on_digests(digests: Sequence[Digest], unit: Unit, hours: Hours) -> None:
@@ -74,7 +80,7 @@ async def on_digests(digests: Sequence[Digest], unit: Unit, hours: Hours) -> Non
                 continue
             due_at = unit.now if mode == "instant" else hours.next(target, mode, hours.struck(digest, target))
             rows += [_row_of_item(item, digest, target, due_at) for item in digest.items]
-    await store.add(unit.tx, rows)
+    await letters.gather(unit.tx, rows)
 
 
 async def on_postings(postings: Sequence[Posting], unit: Unit) -> None:
@@ -114,13 +120,13 @@ def _told(what: Alert | DigestItem) -> dict[str, Any]:
     return {name: getattr(what, name) for name in TOLD}
 
 
-def _row(alert: Alert, target: Row[Any], *, digest: bool, due_at: datetime, wanted_at: datetime) -> dict[str, Any]:
+def _row(alert: Alert, target: Row[Any], due_at: datetime, wanted_at: datetime) -> dict[str, Any]:
     return {
         "alert_id": alert.id, "target_id": target.id, "citizen_id": alert.citizen_id, "channel": target.channel,
         "posting_id": alert.posting_id, "posting_version": alert.posting_version, "urgency_epoch": alert.urgency_epoch,
         "kind": alert.kind, "urgent": alert.urgent, "emergency": alert.emergency, "located": made_by_location(alert.why.rule),
         "watch_version": alert.why.watch_version, "content": _told(alert) | {"reminder": alert.reminder},
-        "expires_at": alert.expires_at, "digest": digest, "due_at": due_at, "wanted_at": wanted_at,
+        "expires_at": alert.expires_at, "due_at": due_at, "wanted_at": wanted_at,
     }  # fmt: skip
 
 
@@ -132,7 +138,6 @@ def _row_of_item(item: DigestItem, digest: Digest, target: Row[Any], due_at: dat
     return {
         "alert_id": item.alert_id, "target_id": target.id, "citizen_id": digest.citizen_id, "channel": target.channel,
         "posting_id": item.posting_id, "posting_version": item.posting_version, "urgency_epoch": UNKNOWN, "kind": item.kind,
-        "urgent": item.urgent, "emergency": False, "located": item.located, "watch_version": version,
-        "content": _told(item), "expires_at": item.expires_at, "digest": True, "due_at": due_at,
-        "wanted_at": digest.made_at,
+        "urgent": item.urgent, "located": item.located, "watch_version": version,
+        "content": _told(item), "expires_at": item.expires_at, "due_at": due_at, "wanted_at": digest.made_at,
     }  # fmt: skip

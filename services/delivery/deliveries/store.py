@@ -1,11 +1,12 @@
-"""Every SQL statement about what is to be sent. An alert is sent once per addressee because the two are the key.
+"""Every SQL statement about what is to be sent by itself, and about what decides whether anything is. An alert is sent once per
+addressee because the two are the key; what goes into a digest belongs to a letter (letters.store).
 
 A courier locks the addressees it takes; what it took is due again when its lease is over, so that nothing is lost with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,21 +15,23 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+# OFFSET 0: looked up one by one; joined as a whole it would be the whole table for each of the many parts of a digest to everybody.
 _TARGETS = text("""
     SELECT t.id, t.citizen_id, t.channel, t.active_since, coalesce(p.push, 'instant') AS push, coalesce(p.mail, 'daily') AS mail,
         coalesce(p.hour, c.digest_hour) AS hour, coalesce(p.weekday, 0) AS weekday, c.watch_version, c.digest_hour
-    FROM target t LEFT JOIN preference p ON p.citizen_id = t.citizen_id LEFT JOIN citizen c ON c.citizen_id = t.citizen_id
-    WHERE t.citizen_id = ANY(CAST(:citizens AS text[])) AND t.state = 'active'
+    FROM target t LEFT JOIN LATERAL (SELECT * FROM preference WHERE citizen_id = t.citizen_id OFFSET 0) p ON true
+    LEFT JOIN LATERAL (SELECT * FROM citizen WHERE citizen_id = t.citizen_id OFFSET 0) c ON true
+    WHERE t.citizen_id = ANY(CAST(:citizens AS text[])) AND t.state = 'active' FOR KEY SHARE OF t
 """)
 _ADD = text("""
     INSERT INTO delivery (alert_id, target_id, citizen_id, channel, posting_id, posting_version, urgency_epoch, kind, urgent,
         emergency, located, watch_version, content, expires_at, digest, due_at, wanted_at, state)
     SELECT r.alert_id, r.target_id, r.citizen_id, r.channel, r.posting_id, r.posting_version, r.urgency_epoch, r.kind, r.urgent,
-        r.emergency, r.located, r.watch_version, r.content, r.expires_at, r.digest, r.due_at, r.wanted_at, 'waiting'
+        r.emergency, r.located, r.watch_version, r.content, r.expires_at, false, r.due_at, r.wanted_at, 'waiting'
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(alert_id uuid, target_id uuid, citizen_id text, channel text, posting_id uuid,
         posting_version int, urgency_epoch int, kind text, urgent boolean, emergency boolean, located boolean, watch_version int,
-        content jsonb, expires_at timestamptz, digest boolean, due_at timestamptz, wanted_at timestamptz)
-    ON CONFLICT DO NOTHING
+        content jsonb, expires_at timestamptz, due_at timestamptz, wanted_at timestamptz)
+    ORDER BY r.target_id, r.alert_id ON CONFLICT DO NOTHING
 """)
 _PUT_POSTINGS = text("""
     INSERT INTO posting (id, version, urgency_epoch, status, headline, starts_at, ends_at, expires_at, link, channel, topics)
@@ -55,26 +58,28 @@ _PUT_CITIZENS = text("""
     WHERE citizen.watch_version < excluded.watch_version
 """)
 _ERASE = text("""
-    DELETE FROM delivery d USING citizen c JOIN target t ON t.citizen_id = c.citizen_id
-    WHERE c.citizen_id = ANY(CAST(:citizens AS text[])) AND d.target_id = t.id AND d.ended_at IS NULL
-        AND d.located AND (NOT c.located OR d.watch_version < c.since_version)
+    WITH of AS MATERIALIZED (SELECT t.id, c.located, c.since_version FROM citizen c JOIN target t ON t.citizen_id = c.citizen_id
+        WHERE c.citizen_id = ANY(CAST(:citizens AS text[]))),
+    gathered AS (DELETE FROM delivery d USING of JOIN letter l ON l.target_id = of.id
+        WHERE l.ended_at IS NULL AND d.letter_id = l.id AND d.ended_at IS NULL
+            AND d.located AND (NOT of.located OR d.watch_version < of.since_version))
+    DELETE FROM delivery d USING of WHERE d.target_id = of.id AND d.ended_at IS NULL AND d.letter_id IS NULL
+        AND d.located AND (NOT of.located OR d.watch_version < of.since_version)
 """)
 _LOCK_TARGETS = text("""
     SELECT t.id, t.citizen_id, t.channel, t.address, t.p256dh, t.auth, coalesce(p.push, 'instant') AS push,
         coalesce(p.mail, 'daily') AS mail, coalesce(p.hour, c.digest_hour) AS hour, coalesce(p.weekday, 0) AS weekday
     FROM target t LEFT JOIN preference p ON p.citizen_id = t.citizen_id LEFT JOIN citizen c ON c.citizen_id = t.citizen_id
     WHERE t.state = 'active' AND t.id IN (SELECT d.target_id FROM delivery d WHERE d.channel = :channel AND d.ended_at IS NULL
-        AND d.due_at <= :now AND (d.emergency OR :open) ORDER BY d.due_at LIMIT :most * 4)
-    LIMIT :most FOR UPDATE OF t SKIP LOCKED
+        AND d.letter_id IS NULL AND d.due_at <= :now AND (d.emergency OR :open) ORDER BY d.due_at LIMIT :most * 4)
+    LIMIT :most FOR NO KEY UPDATE OF t SKIP LOCKED
 """)
 _DUE = text("""
-    SELECT d.*, p.version AS p_version, p.urgency_epoch AS p_epoch, p.status AS p_status, p.headline AS p_headline,
-        p.starts_at AS p_starts_at, p.ends_at AS p_ends_at, p.expires_at AS p_expires_at, p.link AS p_link, p.channel AS p_channel,
-        p.topics AS p_topics
-    FROM delivery d LEFT JOIN posting p ON p.id = d.posting_id
-    WHERE d.target_id = ANY(CAST(:targets AS uuid[])) AND d.ended_at IS NULL AND d.due_at <= :now AND (d.emergency OR :open)
+    SELECT * FROM delivery d WHERE d.target_id = ANY(CAST(:targets AS uuid[])) AND d.ended_at IS NULL AND d.letter_id IS NULL
+        AND d.due_at <= :now AND (d.emergency OR :open)
     ORDER BY d.due_at, d.alert_id FOR UPDATE OF d
 """)
+_POSTINGS = text("SELECT * FROM posting WHERE id = ANY(CAST(:ids AS uuid[]))")
 _CITIZENS = text("SELECT * FROM citizen WHERE citizen_id = ANY(CAST(:citizens AS text[]))")
 _TOLD = text("""
     SELECT target_id, count(*) FILTER (WHERE NOT urgent) AS ordinary, count(*) FILTER (WHERE urgent) AS urgent FROM delivery
@@ -82,12 +87,12 @@ _TOLD = text("""
 """)
 _APPLY = text("""
     UPDATE delivery d SET state = r.state, because = r.because, due_at = coalesce(r.due_at, d.due_at),
-        wanted_at = coalesce(r.wanted_at, d.wanted_at), digest = r.digest,
-        batch = r.batch, attempts = CASE WHEN r.state = 'sending' THEN d.attempts + 1 ELSE d.attempts END,
+        wanted_at = coalesce(r.wanted_at, d.wanted_at), batch = r.batch,
+        attempts = CASE WHEN r.state = 'sending' THEN d.attempts + 1 ELSE d.attempts END,
         ended_at = CASE WHEN r.state = 'dropped' THEN CAST(:now AS timestamptz) END,
         content = CASE WHEN r.state = 'dropped' THEN NULL ELSE d.content END
     FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(alert_id uuid, target_id uuid, state text, because text, due_at timestamptz,
-        wanted_at timestamptz, digest boolean, batch uuid)
+        wanted_at timestamptz, batch uuid)
     WHERE d.alert_id = r.alert_id AND d.target_id = r.target_id
 """)
 # `ended_at IS NULL`, though it says no more than the state: by it the index of what is pending is used.
@@ -134,19 +139,23 @@ async def put_postings(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> N
     await tx.execute(_PUT_POSTINGS, {"rows": _as_json(rows)})
 
 
-async def put_citizens(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> int:
-    """Keeps the newest watch of each; what is pending without consent by now is erased. Returns how many that were."""
+async def put_citizens(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keeps the newest watch of each; what is pending without consent by now is erased."""
     await tx.execute(_PUT_CITIZENS, {"rows": _as_json(rows)})
-    return int((await tx.execute(_ERASE, {"citizens": [row["citizen_id"] for row in rows]})).rowcount)
+    await tx.execute(_ERASE, {"citizens": [row["citizen_id"] for row in rows]})
 
 
 async def lock_targets(tx: AsyncConnection, channel: str, now: datetime, most: int, *, open_: bool) -> list[Row[Any]]:
-    """Addressees for whom something is due, who are nobody else's at the moment; unless open, for emergencies alone."""
+    """Addressees for whom something is due by itself, who are nobody else's at the moment; unless open, for emergencies alone."""
     return list(await tx.execute(_LOCK_TARGETS, {"channel": channel, "now": now, "most": most, "open": open_}))
 
 
 async def due(tx: AsyncConnection, targets: Sequence[UUID], now: datetime, *, open_: bool) -> list[Row[Any]]:
     return list(await tx.execute(_DUE, {"targets": list(targets), "now": now, "open": open_}))
+
+
+async def postings(tx: AsyncConnection, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    return {row.id: row for row in await tx.execute(_POSTINGS, {"ids": list(ids)})}
 
 
 async def citizens(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, Row[Any]]:

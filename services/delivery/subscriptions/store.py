@@ -50,7 +50,9 @@ _CONFIRM = text("""
 """)
 _SUSPEND = text("UPDATE target SET state = 'suspended' WHERE id = :id AND channel = 'mail'")
 _DROP_PENDING = text("""
-    UPDATE delivery SET state = 'dropped', because = 'refused', ended_at = :now, content = NULL WHERE target_id = :id AND ended_at IS NULL
+    WITH letters AS (UPDATE letter SET state = 'dropped', because = 'refused', ended_at = :now WHERE target_id = :id AND ended_at IS NULL)
+    UPDATE delivery SET state = 'dropped', because = 'refused', ended_at = :now, content = NULL
+    WHERE target_id = :id AND ended_at IS NULL AND letter_id IS NULL
 """)
 _REMOVE_ENDPOINT = text("DELETE FROM target WHERE id = :id AND channel = 'push'")
 _PREFERENCE = text("SELECT * FROM preference WHERE citizen_id = :citizen")
@@ -60,13 +62,17 @@ _PUT_PREFERENCE = text("""
         weekday = excluded.weekday, changed_at = excluded.changed_at
 """)
 _DIGEST_HOUR = text("SELECT digest_hour FROM citizen WHERE citizen_id = :citizen")
+_OFF_LETTERS = text("""
+    DELETE FROM letter l USING target t
+    WHERE t.citizen_id = :citizen AND t.channel = :channel AND l.target_id = t.id AND l.ended_at IS NULL RETURNING l.id
+""")
 _OFF = text("""
-    DELETE FROM delivery d USING target t
-    WHERE t.citizen_id = :citizen AND t.channel = :channel AND d.target_id = t.id AND d.ended_at IS NULL
+    DELETE FROM delivery d USING target t WHERE t.citizen_id = :citizen AND t.channel = :channel AND d.target_id = t.id
+        AND d.ended_at IS NULL AND (d.letter_id IS NULL OR d.letter_id = ANY(CAST(:letters AS uuid[])))
 """)
 _REPLAN = text("""
-    UPDATE delivery d SET due_at = :due_at FROM target t WHERE t.citizen_id = :citizen AND t.channel = :channel AND d.target_id = t.id
-        AND d.state = 'waiting' AND d.digest AND d.ended_at IS NULL
+    UPDATE letter l SET due_at = :due_at FROM target t WHERE t.citizen_id = :citizen AND t.channel = :channel AND l.target_id = t.id
+        AND l.state IN ('gathering', 'waiting') AND l.ended_at IS NULL
 """)
 _ASKED = text("SELECT count(*) FROM asked WHERE who = :who AND at > :since")
 _ASK = text("INSERT INTO asked (who, at) VALUES (:who, :now)")
@@ -162,7 +168,9 @@ async def digest_hour(tx: AsyncConnection, citizen_id: str) -> int | None:
 
 
 async def turn_off(tx: AsyncConnection, citizen_id: str, channel: str) -> None:
-    await tx.execute(_OFF, {"citizen": citizen_id, "channel": channel})
+    """Two statements: whoever was adding to a letter is waited for by the first, and what they added seen by the second."""
+    letters = (await tx.execute(_OFF_LETTERS, {"citizen": citizen_id, "channel": channel})).scalars().all()
+    await tx.execute(_OFF, {"citizen": citizen_id, "channel": channel, "letters": letters})
 
 
 async def replan(tx: AsyncConnection, citizen_id: str, channel: str, due_at: datetime) -> None:

@@ -83,13 +83,23 @@ Reader = Callable[[Sequence[bytes | None]], Decoded]
 READERS: list[Reader] = [one_by_one, in_a_batch]
 
 
+def ids_of(texts: list[bytes]) -> list[str]:
+    """Of up to as many names as there are lanes."""
+    messages, out = np.zeros((digest.LANES, digest.LONGEST), np.uint8), np.zeros((digest.LANES, 36), np.uint8)
+    lengths = np.zeros(digest.LANES, np.int64)
+    for lane, text in enumerate(texts):
+        message = assembly.NAMESPACE.tobytes() + text
+        messages[lane, : len(message)], lengths[lane] = np.frombuffer(message, np.uint8), len(message)
+    words, state = np.zeros((digest.WORDS, digest.LANES), np.uint32), np.zeros((5, digest.LANES), np.uint32)
+    digest.write_ids(messages, lengths, len(texts), words, state, out)
+    return [row.tobytes().decode() for row in out[: len(texts)]]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _compiled() -> None:
     """Before the properties, each example of which has a deadline."""
     in_a_batch([body_of(fix())])
-    digest.write_id(
-        np.zeros(64, np.uint8), 1, np.zeros(5, np.uint32), np.zeros(80, np.uint32), np.zeros(36, np.uint8), 0
-    )
+    ids_of([b""])
 
 
 @pytest.mark.parametrize("decode", READERS)
@@ -173,13 +183,14 @@ def test_unknown_fields_are_left_alone() -> None:
     assert not in_a_batch([json.dumps({**GOOD, "floor": 3}).encode()]).bad
 
 
-@given(citizen=st.text(max_size=50).filter(_is_utf8), posting=st.uuids(), epoch=st.integers(0, 2**31))
-def test_the_fast_alert_id_is_the_contracts(citizen: str, posting: Any, epoch: int) -> None:
-    text = assembly.NAMESPACE.tobytes() + f"{citizen}\n{posting}\n{epoch}".encode()
-    message, out = np.zeros(2_048, np.uint8), np.zeros(36, np.uint8)
-    message[: len(text)] = np.frombuffer(text, np.uint8)
-    digest.write_id(message, len(text), np.zeros(5, np.uint32), np.zeros(80, np.uint32), out, 0)
-    assert out.tobytes().decode() == str(alert_id(citizen, posting, epoch))
+@given(
+    named=st.lists(
+        st.tuples(st.text(max_size=200).filter(_is_utf8), st.uuids(), st.integers(0, 2**31)), max_size=digest.LANES
+    )
+)
+def test_the_fast_alert_ids_are_the_contracts(named: list[tuple[str, Any, int]]) -> None:
+    texts = [f"{citizen}\n{posting}\n{epoch}".encode() for citizen, posting, epoch in named]
+    assert ids_of(texts) == [str(alert_id(*one)) for one in named]
 
 
 @given(citizen=citizens.filter(_is_utf8))

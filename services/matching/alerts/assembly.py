@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.matching.alerts.digest import write_id
+from services.matching.alerts.digest import ID_LENGTH, LANES, LONGEST, STATE, WORDS, write_ids
 from services.matching.engine.ahead import LINE, ask_for
 from services.matching.engine.compiled import compiled
 from services.matching.engine.matches import CAUSES, RULES
@@ -35,8 +35,8 @@ RULE, REACH, WHY_ENDS = _letters(b',"rule":"'), _letters(b'","reach_m":'), _lett
 WHY, DEFERRED, CAUSED = _letters(b',"why":'), _letters(b',"deferred_until":'), _letters(b',"caused_at":"')
 MADE, END, NULL, BRACE = _letters(b'","made_at":"'), _letters(b'"}'), _letters(b"null"), _letters(b"}")
 NO_REACH = -1
-ID_LENGTH, MOMENT_LENGTH, OVERHEAD = 36, 32, 512
-ROWS_AHEAD, TEXT_AHEAD = 6, 2
+MOMENT_LENGTH, OVERHEAD = 32, 512
+ROWS_AHEAD, TEXT_AHEAD = 6, 2  # alerts
 DAY_US, SECOND_US = 86_400_000_000, 1_000_000
 ZERO = 48
 
@@ -196,37 +196,62 @@ def put_record(out, at, delta, name, pool, value, length, head, id_, tail):
 
 
 @compiled
+def ask_for_rows(match, names, fragment_of):
+    ask_for(names, match.citizen)
+    ask_for(fragment_of, match.posting)
+
+
+@compiled
+def identify(matches, names, pool, fragment_of, fragments, ids):
+    """The id of each match's alert, a row of letters."""
+    messages, lengths = np.empty((LANES, LONGEST), np.uint8), np.empty(LANES, np.int64)
+    words, state = np.zeros((WORDS, LANES), np.uint32), np.empty((len(STATE), LANES), np.uint32)
+    for first in range(0, len(matches), LANES):
+        count = min(LANES, len(matches) - first)
+        for n in range(first, first + count):
+            if n + ROWS_AHEAD < len(matches):
+                ask_for_rows(matches[n + ROWS_AHEAD], names, fragment_of)
+            if n + TEXT_AHEAD < len(matches):
+                match = matches[n + TEXT_AHEAD]
+                ask_for(pool, names[match.citizen].at)
+                ask_for(fragments, fragment_of[match.posting].name_at)
+            name, fragment = names[matches[n].citizen], fragment_of[matches[n].posting]
+            lengths[n - first] = name_of(messages[n - first], name, pool, fragment, fragments)
+        write_ids(messages, lengths, count, words, state, ids[first : first + count])
+
+
+@compiled
 def ask_for_pieces(i, order, matches, names, pool, citizens, fragment_of, fragments):
     """Of the next alerts: first what says where their pieces are, then the pieces."""
     if i + ROWS_AHEAD < len(order):
         match = matches[order[i + ROWS_AHEAD]]
-        ask_for(names, match.citizen)
+        ask_for_rows(match, names, fragment_of)
         ask_for(citizens, match.citizen)
-        ask_for(fragment_of, match.posting)
     if i + TEXT_AHEAD < len(order):
         match = matches[order[i + TEXT_AHEAD]]
         ask_for(pool, names[match.citizen].at)
         fragment = fragment_of[match.posting]
-        for at in range(fragment.at, fragment.name_at + fragment.name_length, LINE):
+        for at in range(fragment.at, fragment.at + fragment.length, LINE):
             ask_for(fragments, at)
 
 
 @compiled
-def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, fragment_of, fragments, frame, out):
+def assemble(
+    i, order, matches, ids, caused_us, said, spoken, names, pool, citizens, fragment_of, fragments, frame, out
+):
     """Records of the matches in `order` from the i-th on, until `out` is full: (the next, records, bytes).
 
     `frame` are the headers before the id's letters and after them, and the time of making.
     """
     head, tail, made = frame
-    message, words, state = np.empty(2_048, np.uint8), np.empty(80, np.uint32), np.empty(5, np.uint32)
-    id_, value = np.empty(ID_LENGTH, np.uint8), np.empty(len(out), np.uint8)
+    value = np.empty(len(out), np.uint8)
     moment, moment_us, caused = np.empty(MOMENT_LENGTH, np.uint8), np.int64(-1), np.empty(0, np.uint8)
     at = first = i
     at = 0
     while i < len(order):
         ask_for_pieces(i, order, matches, names, pool, citizens, fragment_of, fragments)
         nth = order[i]
-        match = matches[nth]
+        match, id_ = matches[nth], ids[nth]
         name, fragment = names[match.citizen], fragment_of[match.posting]
         most = fragment.length + name.json_length + name.length + said[nth].why_length + said[nth].until_length
         if at + most + len(head) + len(tail) + OVERHEAD > len(out):
@@ -234,7 +259,6 @@ def assemble(i, order, matches, caused_us, said, spoken, names, pool, citizens, 
         if caused_us[nth] != moment_us:  # the alerts of one fix, and mostly of its neighbours, have one cause
             moment_us = caused_us[nth]
             caused = moment[: put_moment(moment, 0, moment_us)]
-        write_id(message, name_of(message, name, pool, fragment, fragments), state, words, id_, 0)
         length = put_value(
             value, id_, match, caused, said[nth], spoken, name, pool, citizens[match.citizen], fragment, fragments, made
         )  # fmt: skip

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from services.matching.alerts.assembly import FRAGMENT, ID_LENGTH, NO_REACH
+from services.matching.alerts.assembly import FRAGMENT, NO_REACH
+from services.matching.alerts.digest import ID_LENGTH
 from services.matching.engine.fixes import Text
 from services.matching.engine.tables import I64, Rows
 from shared.contracts import Posting

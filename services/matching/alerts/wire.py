@@ -17,6 +17,7 @@ import numpy as np
 
 from services.matching.alerts import assembly
 from services.matching.alerts.assembly import NO_REACH, SAID
+from services.matching.alerts.digest import ID_LENGTH
 from services.matching.alerts.fragments import Fragments
 from services.matching.engine.areas import Areas
 from services.matching.engine.bits import to_us
@@ -62,7 +63,8 @@ class AlertWriter:
         self._refresh(np.unique(matches["posting"]), now)
         said, spoken = self._spoken(matches, now)
         caused_us, frame = self._caused_us(matches, received_us, now), _frame(now, trace)
-        fragments = self._fragments
+        fragments, ids = self._fragments, np.empty((len(matches), ID_LENGTH), np.uint8)
+        assembly.identify(matches, names.rows, names.pool, fragments.rows, fragments.text, ids)
         partitions = citizens["partition"][matches["citizen"]]
         order = np.argsort(partitions, kind="stable")
         bounds = np.searchsorted(partitions[order], np.arange(partitions.max() + 2))
@@ -70,7 +72,7 @@ class AlertWriter:
             mine, done = order[first:last], 0
             while done < len(mine):
                 done, count, size = assembly.assemble(
-                    done, mine, matches, caused_us, said, spoken, names.rows, names.pool, citizens, fragments.rows,
+                    done, mine, matches, ids, caused_us, said, spoken, names.rows, names.pool, citizens, fragments.rows,
                     fragments.text, frame, self._out,
                 )  # fmt: skip
                 if count == 0:  # one alert larger than the room for many
@@ -175,7 +177,7 @@ def _frame(now: datetime, trace: Sequence[tuple[str, bytes]]) -> tuple[Text, Tex
     made = now.astimezone(UTC).isoformat().encode()
     after = [("ce_time", made), *trace]
     head = _varint(len(_FIXED_HEADERS) + 1 + len(after)) + b"".join(_header(*pair) for pair in _FIXED_HEADERS)
-    head += _varint(len("ce_id")) + b"ce_id" + _varint(assembly.ID_LENGTH)
+    head += _varint(len("ce_id")) + b"ce_id" + _varint(ID_LENGTH)
     pieces = (head, b"".join(_header(*pair) for pair in after), made)
     return tuple(np.frombuffer(piece, np.uint8) for piece in pieces)  # type: ignore[return-value]
 

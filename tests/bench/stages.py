@@ -22,7 +22,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from cramjam import zstd
 
 from services.matching.alerts.publisher import LEVEL
-from services.matching.alerts.wire import AlertWriter
+from services.matching.alerts.wire import AlertWriter, Written
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.warmup import warm_up
 from services.matching.positions.wire import decode
@@ -98,15 +98,14 @@ def measured(work: Workload, batch_fixes: int) -> dict[str, Any]:
             read = decode(group).fixes
         with clock.stage("match"):
             matches, _ = engine.take(read, now)
-        with clock.stage("write"):
-            written = list(writer.write(matches, read.rows["received_us"], now)) if len(matches) else []
-        with clock.stage("compress"):
-            packed = [bytes(zstd.compress(batch.records, LEVEL)) for batch in written]
-        with clock.stage("frame"):
-            for records, batch in zip(packed, written, strict=True):
-                ReadyBatch(records, batch.alerts, 1, ZSTD)._build()
+        written = writer.write(matches, read.rows["received_us"], now) if len(matches) else iter(())
+        while batch := _next(written, clock):
+            with clock.stage("compress"):
+                packed = bytes(zstd.compress(batch.records, LEVEL))
+            with clock.stage("frame"):
+                ReadyBatch(packed, batch.alerts, 1, ZSTD)._build()
+            size, zipped = size + len(batch.records), zipped + len(packed)
         fixes, alerts = fixes + len(read), alerts + len(matches)
-        size, zipped = size + sum(len(batch.records) for batch in written), zipped + sum(map(len, packed))
     per_fix = {stage: round(seconds / fixes * 1e6, 3) for stage, seconds in clock.spent.items()}
     return {
         "us_per_fix": per_fix,
@@ -115,6 +114,11 @@ def measured(work: Workload, batch_fixes: int) -> dict[str, Any]:
         "bytes_per_alert": round(size / alerts),
         "compressed": round(zipped / alerts, 1),
     }
+
+
+def _next(written: Iterator[Written], clock: Stopwatch) -> Written | None:
+    with clock.stage("write"):
+        return next(written, None)
 
 
 def main(arguments: list[str]) -> int:

@@ -58,7 +58,7 @@ class AlertPublisher:
             for first in range(0, len(piece), AT_ONCE):
                 some = piece[first : first + AT_ONCE]
                 written = self._writer.write(some, received_us, now := self._clock(), tracing.current_headers())
-                waiting += await self._send(list(written), now)
+                waiting += await self._send(written, now)
                 self._count(some)
         await asyncio.gather(*waiting)
 
@@ -73,7 +73,7 @@ class AlertPublisher:
         """A posting that closed is not told of any more."""
         self._writer.forget(self._engine.postings.row(posting_id))
 
-    async def _send(self, batches: list[Written], now: datetime) -> list[Acknowledged]:
+    async def _send(self, batches: Iterable[Written], now: datetime) -> list[Acknowledged]:
         """On their way, to be awaited. A partition has at most one batch waiting and one at the broker, which sets the pace.
 
         alerts.v1 has as many partitions as locations.v1 and the same key, so an alert goes where its citizen is.

@@ -39,10 +39,10 @@ _FIXED_HEADERS = [
 
 
 class Written(NamedTuple):
-    """The records section of one batch, for one partition of alerts.v1."""
+    """The records section of one batch, for one partition of alerts.v1; they stand there until the next batch is asked for."""
 
     partition: int
-    records: bytes
+    records: memoryview
     alerts: int
 
 
@@ -60,7 +60,7 @@ class AlertWriter:
     ) -> Iterator[Written]:
         """Batches of one partition after another. `received_us` says when each fix came in, for matches that name one."""
         citizens, names = self._engine.citizens.table.rows, self._engine.citizens.ids
-        self._refresh(np.unique(matches["posting"]), now)
+        self._refresh(matches["posting"], now)
         said, spoken = self._spoken(matches, now)
         caused_us, frame = self._caused_us(matches, received_us, now), _frame(now, trace)
         fragments, ids = self._fragments, np.empty((len(matches), ID_LENGTH), np.uint8)
@@ -78,7 +78,7 @@ class AlertWriter:
                 if count == 0:  # one alert larger than the room for many
                     self._out = np.zeros(len(self._out) * 2, np.uint8)
                     continue
-                yield Written(partition, self._out[:size].tobytes(), count)
+                yield Written(partition, self._out[:size].data, count)
 
     def prepare(self, rows: I64, now: datetime) -> None:
         """Encode what postings tell before the first alert of each is waited for."""
@@ -93,7 +93,7 @@ class AlertWriter:
         if stale:
             changed = [posting for _, posting in stale]
             self._fragments.put([row for row, _ in stale], changed, self._dongs(changed))
-        for row in rows[postings["widens"][rows]].tolist():
+        for row in set(rows[postings["widens"][rows]].tolist()):
             posting = current[row]
             if posting is not None:
                 self._fragments.rows["reach_m"][row] = _widest_m(posting, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -41,7 +42,7 @@ log = structlog.get_logger()
 ABOUT = "전달: 알림을 휴대전화와 메일함까지. 다른 서비스는 이 서비스를 모릅니다"
 ROUTERS = (subscriptions,)
 GROUP = "delivery"
-AT_ONCE = 2_000  # events taken in together: a digest to everybody is many at once
+AT_ONCE = 500  # of a partition: a digest to everybody is many at once, and all partitions of it are in memory
 TOPICS = (ALERTS.name, DIGESTS.name, POSTINGS.name, WATCHES.name)
 
 
@@ -145,4 +146,7 @@ async def _confirm_forever(parts: DeliveryParts, stopping: asyncio.Event) -> Non
 
 if __name__ == "__main__":
     settings = Settings()
-    serve(build(settings), settings)
+    app = build(settings)
+    gc.freeze()  # a digest to everybody makes objects by the million; those of the start need not be looked at for each thousand
+    gc.set_threshold(50_000, 20, 50)
+    serve(app, settings)

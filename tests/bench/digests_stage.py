@@ -44,7 +44,7 @@ _POSTINGS = """
 _ITEMS = """
     INSERT INTO inbox_item (id, citizen_id, posting_id, posting_version, urgency_epoch, urgent, kind, institution, headline, expires_at,
         shows, link, why, state, made_at, made_of_version, overflowed_at)
-    SELECT gen_random_uuid(), 'r' || n, p.id, 1, 0, false, 'notice', p.institution, p.headline, p.expires_at, p.shows, p.link,
+    SELECT md5(n || ' ' || nth)::uuid, 'r' || n, p.id, 1, 0, false, 'notice', p.institution, p.headline, p.expires_at, p.shows, p.link,
         '{"cause": "posting_changed", "rule": "home_dong", "watch_version": 1}', 'digest', $3, 1, $3
     FROM generate_series(1, $1) n CROSS JOIN generate_series(1, $4) nth
     JOIN unnest($2::uuid[]) WITH ORDINALITY AS known(id, at) ON at = (n + nth * 7) % 200 + 1
@@ -63,6 +63,21 @@ _KNOWN_POSTINGS = """
     INSERT INTO posting (id, version, urgency_epoch, status, headline, expires_at, link, channel, topics)
     SELECT id, 1, 0, 'open', '수완동 소식 ' || nth, $2, '/api/notices/notices/' || id, '수완동', '{}'
     FROM unnest($1::uuid[]) WITH ORDINALITY AS p(id, nth)
+"""
+# Alerts that were known during the day, for those who take digests alone.
+_GATHERED = """
+    WITH opened AS (INSERT INTO letter (target_id, channel, due_at, state) SELECT id, 'mail', $1, 'gathering' FROM target
+        RETURNING id, target_id)
+    INSERT INTO delivery (alert_id, target_id, citizen_id, channel, posting_id, posting_version, urgency_epoch, kind, urgent, emergency,
+        located, watch_version, content, expires_at, digest, wanted_at, state, letter_id)
+    SELECT md5(n || ' ' || nth)::uuid, t.id, t.citizen_id, 'mail', p.id, 1, 0, 'notice', false, false, false, 1,
+        jsonb_build_object('headline', p.headline, 'institution', '수완동 행정복지센터', 'distance_m', null, 'dong', null,
+            'starts_at', null, 'ends_at', null, 'link', p.link, 'reminder', false),
+        p.expires_at, true, $1 - interval '1 hour', 'gathered', o.id
+    FROM target t JOIN opened o ON o.target_id = t.id CROSS JOIN LATERAL (SELECT substr(t.citizen_id, 2)::int AS n) named
+    CROSS JOIN generate_series(1, $3) nth
+    JOIN unnest($2::uuid[]) WITH ORDINALITY AS known(id, at) ON at = (n + nth * 7) % 200 + 1
+    JOIN posting p ON p.id = known.id
 """
 
 
@@ -93,21 +108,28 @@ class Stage:
         return {name: round(process.memory_info().rss / 2**20) for name, process in self.processes.items()}
 
     async def cpu_s(self) -> dict[str, float]:
-        """Of our processes, and of all PostgreSQL's servers that are alive now."""
+        """Of our processes, and of PostgreSQL's servers that are alive now: for each database, for none, together."""
         own = {name: sum(process.cpu_times()[:2]) for name, process in self.processes.items()}
-        pids = await self.servers.fetch("SELECT pid FROM pg_stat_activity")
-        return own | {"postgres": sum(sum(psutil.Process(row["pid"]).cpu_times()[:2]) for row in pids)}
+        servers = dict.fromkeys(("postgres_matching", "postgres_delivery", "postgres_itself"), 0.0)
+        for row in await self.servers.fetch("SELECT pid, coalesce(datname, '') AS of FROM pg_stat_activity"):
+            name = f"postgres_{row['of'].rpartition('_')[2] or 'itself'}"
+            servers[name] = servers.get(name, 0.0) + sum(psutil.Process(row["pid"]).cpu_times()[:2])
+        return own | servers | {"postgres": sum(servers.values())}
 
 
 @asynccontextmanager
-async def staged(citizens: int, items: int, struck: datetime, settles_s: float) -> AsyncIterator[Stage]:
-    """Everybody's items overflowed an hour before `struck`, the hour of all digests."""
+async def staged(
+    citizens: int, items: int, struck: datetime, settles_s: float, *, gathered: bool
+) -> AsyncIterator[Stage]:
+    """Everybody's items overflowed an hour before `struck`, the hour of all digests; if `gathered`, delivery knows them."""
     with open_stack("embedded") as addresses:
         await topics.ensure(addresses.kafka_url)
         issuer, databases = Issuer(), Databases(addresses.postgres_url)
         urls = {name: (await databases.migrated(name)).replace("+asyncpg", "") for name in ("matching", "delivery")}
         await _fill_matching(urls["matching"], citizens, items, struck)
         await _fill_delivery(urls["delivery"], citizens, struck)
+        if gathered:
+            await _fill_letters(urls["delivery"], items, struck + timedelta(seconds=settles_s))
         servers, sink_port = await asyncpg.connect(urls["matching"]), ports.pick(None, ())
         environment = _environment(addresses, issuer, databases, sink_port, settles_s)
         stage = Stage(addresses.kafka_url, sink_port, {}, [], environment, servers)
@@ -163,6 +185,15 @@ async def _fill_delivery(url: str, citizens: int, struck: datetime) -> None:
         await connection.execute(_CITIZENS, citizens, struck.hour)
         await connection.execute(_TARGETS, citizens, struck - timedelta(days=9))
         await connection.execute(_KNOWN_POSTINGS, POSTINGS, datetime.now(UTC) + timedelta(days=7))
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
+
+
+async def _fill_letters(url: str, items: int, due_at: datetime) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(_GATHERED, due_at, POSTINGS, items)
         await connection.execute("ANALYZE")
     finally:
         await connection.close()

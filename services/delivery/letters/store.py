@@ -13,34 +13,31 @@ import msgspec
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# What is known already opens no letter; what somebody else is adding at this moment may leave one empty. All letters are open,
-# in the order of their addressees, before the first item is written: two who do this wait for each other, never both.
-_GATHER = text("""
-    WITH fresh AS MATERIALIZED (
-        SELECT r.* FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(alert_id uuid, target_id uuid, citizen_id text, channel text,
-            posting_id uuid, posting_version int, urgency_epoch int, kind text, urgent boolean, located boolean, watch_version int,
-            content jsonb, expires_at timestamptz, due_at timestamptz, wanted_at timestamptz)
-        WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.target_id = r.target_id AND d.alert_id = r.alert_id)),
-    opened AS (INSERT INTO letter (target_id, channel, due_at, state)
-        SELECT target_id, min(channel), min(due_at), 'gathering' FROM fresh GROUP BY target_id ORDER BY target_id
-        ON CONFLICT (target_id) WHERE state = 'gathering' DO UPDATE SET due_at = least(letter.due_at, excluded.due_at)
-        RETURNING id, target_id)
+_KNOWN = text("""
+    SELECT d.target_id, d.alert_id FROM unnest(CAST(:targets AS uuid[]), CAST(:alerts AS uuid[])) AS r(target_id, alert_id)
+    CROSS JOIN LATERAL (SELECT * FROM delivery WHERE target_id = r.target_id AND alert_id = r.alert_id OFFSET 0) d
+""")
+_OPEN = text("""
+    INSERT INTO letter (target_id, channel, due_at, state)
+    SELECT r.*, 'gathering' FROM unnest(CAST(:targets AS uuid[]), CAST(:channels AS text[]), CAST(:dues AS timestamptz[]))
+        AS r(target_id, channel, due_at) ORDER BY r.target_id
+    ON CONFLICT (target_id) WHERE state = 'gathering' DO UPDATE SET due_at = least(letter.due_at, excluded.due_at)
+    RETURNING target_id, id
+""")
+_PUT_IN = text("""
     INSERT INTO delivery (alert_id, target_id, citizen_id, channel, posting_id, posting_version, urgency_epoch, kind, urgent, emergency,
         located, watch_version, content, expires_at, digest, wanted_at, state, letter_id)
-    SELECT f.alert_id, f.target_id, f.citizen_id, f.channel, f.posting_id, f.posting_version, f.urgency_epoch, f.kind, f.urgent, false,
-        f.located, f.watch_version, f.content, f.expires_at, true, f.wanted_at, 'gathered', o.id
-    FROM fresh f JOIN opened o ON o.target_id = f.target_id ORDER BY f.target_id, f.alert_id
-    ON CONFLICT DO NOTHING
+    SELECT r.alert_id, r.target_id, r.citizen_id, r.channel, r.posting_id, r.posting_version, r.urgency_epoch, r.kind, r.urgent, false,
+        r.located, r.watch_version, r.content, r.expires_at, true, r.wanted_at, 'gathered', r.letter_id
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(alert_id uuid, target_id uuid, citizen_id text, channel text, posting_id uuid,
+        posting_version int, urgency_epoch int, kind text, urgent boolean, located boolean, watch_version int, content jsonb,
+        expires_at timestamptz, wanted_at timestamptz, letter_id uuid)
+    ORDER BY r.target_id, r.alert_id ON CONFLICT DO NOTHING
 """)
-_GATHER_KNOWN = text("""
-    WITH moved AS MATERIALIZED (SELECT * FROM unnest(CAST(:targets AS uuid[]), CAST(:alerts AS uuid[]), CAST(:dues AS timestamptz[]))
-        AS m(target_id, alert_id, due_at)),
-    opened AS (INSERT INTO letter (target_id, channel, due_at, state)
-        SELECT target_id, :channel, min(due_at), 'gathering' FROM moved GROUP BY target_id ORDER BY target_id
-        ON CONFLICT (target_id) WHERE state = 'gathering' DO UPDATE SET due_at = least(letter.due_at, excluded.due_at)
-        RETURNING id, target_id)
-    UPDATE delivery d SET letter_id = o.id, state = 'gathered', digest = true, due_at = NULL, batch = NULL
-    FROM moved m JOIN opened o ON o.target_id = m.target_id WHERE d.target_id = m.target_id AND d.alert_id = m.alert_id
+_MOVE = text("""
+    UPDATE delivery d SET letter_id = m.letter_id, state = 'gathered', digest = true, due_at = NULL, batch = NULL
+    FROM unnest(CAST(:targets AS uuid[]), CAST(:alerts AS uuid[]), CAST(:letters AS uuid[])) AS m(target_id, alert_id, letter_id)
+    WHERE d.target_id = m.target_id AND d.alert_id = m.alert_id
 """)
 _LOCK_DUE = text("""
     WITH due AS MATERIALIZED (SELECT id, attempts, target_id FROM letter
@@ -96,17 +93,37 @@ _FORGET = (
 
 
 async def gather(tx: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Into the letter that each addressee's next digest is, due no later than asked for; what is known stays where it is."""
-    if rows:
-        await tx.execute(_GATHER, {"rows": msgspec.json.encode(rows).decode()})
+    """Into the letter that each addressee's next digest is, due no later than asked for; what is known stays where it is.
+
+    What is known already opens no letter; what somebody else adds at this very moment may leave one empty. All letters are open, in
+    the order of their addressees, before the first item is written: two who do this wait for each other, never both.
+    """
+    asked = {"targets": [row["target_id"] for row in rows], "alerts": [row["alert_id"] for row in rows]}
+    known = {(row.target_id, row.alert_id) for row in await tx.execute(_KNOWN, asked)} if rows else set()
+    fresh = [row for row in rows if (row["target_id"], row["alert_id"]) not in known]
+    letters = await _open(tx, [(row["target_id"], row["channel"], row["due_at"]) for row in fresh])
+    put = [{**row, "letter_id": letters[row["target_id"]]} for row in fresh]
+    if put:
+        await tx.execute(_PUT_IN, {"rows": msgspec.json.encode(put).decode()})
 
 
 async def gather_known(tx: AsyncConnection, channel: str, moved: Sequence[tuple[UUID, UUID, datetime]]) -> None:
     """(addressee, alert, due) of what was to go by itself, or in a letter that goes without it."""
+    letters = await _open(tx, [(target, channel, due_at) for target, _, due_at in moved])
     if moved:
-        targets, alerts, dues = zip(*moved, strict=True)
-        values = {"targets": list(targets), "alerts": list(alerts), "dues": list(dues)}
-        await tx.execute(_GATHER_KNOWN, {**values, "channel": channel})
+        values = {"targets": [target for target, _, _ in moved], "alerts": [alert for _, alert, _ in moved]}
+        await tx.execute(_MOVE, {**values, "letters": [letters[target] for target, _, _ in moved]})
+
+
+async def _open(tx: AsyncConnection, wanted: Sequence[tuple[UUID, str, datetime]]) -> dict[UUID, UUID]:
+    """The letter that gathers, of each addressee of (addressee, channel, due)."""
+    first: dict[UUID, tuple[str, datetime]] = {}
+    for target, channel, due_at in wanted:
+        first[target] = (channel, min(due_at, first[target][1]) if target in first else due_at)
+    if not first:
+        return {}
+    values = {"channels": [channel for channel, _ in first.values()], "dues": [due_at for _, due_at in first.values()]}
+    return {row.target_id: row.id for row in await tx.execute(_OPEN, {"targets": list(first), **values})}
 
 
 async def lock_due(tx: AsyncConnection, channel: str, now: datetime, most: int) -> list[Row[Any]]:

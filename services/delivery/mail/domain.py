@@ -14,6 +14,7 @@ from services.delivery.deliveries.domain import Pending
 from shared.clock import SEOUL
 
 KINDS = {"job": "일자리", "space": "공간", "notice": "소식"}
+WIDTH = 76  # of a line of base64 at most (RFC 2045 §6.8)
 STOPS = {"kind": "이런 종류", "channel": "이 채널"}
 
 
@@ -111,8 +112,8 @@ def as_bytes(letter: Letter, now: datetime) -> bytes:
 
 
 def _lines(body: str) -> str:
-    encoded = base64.encodebytes(body.encode("utf-8", "replace")).decode()
-    return encoded.replace("\n", "\r\n")
+    encoded = base64.b64encode(body.encode("utf-8", "replace")).decode()
+    return "".join([f"{encoded[start : start + WIDTH]}\r\n" for start in range(0, len(encoded), WIDTH)])
 
 
 def _word(text: str) -> str:

@@ -43,15 +43,16 @@ _WAITING = text("""
     CROSS JOIN LATERAL (SELECT CAST(m.midnight AS date) AS day, (m.midnight + h.hours) AT TIME ZONE 'Asia/Seoul' AS hour) at
     ORDER BY s.citizen_id
 """)
+_BEGIN = text("""
+    INSERT INTO digest (citizen_id, day, id, made_at)
+    SELECT a.*, :now FROM unnest(CAST(:citizens AS text[]), CAST(:days AS date[]), CAST(:ids AS uuid[])) AS a(citizen_id, day, id)
+    ORDER BY a.citizen_id ON CONFLICT DO NOTHING RETURNING id
+""")
 _TAKE = text("""
-    WITH asked AS (SELECT * FROM unnest(CAST(:citizens AS text[]), CAST(:days AS date[]), CAST(:hours AS timestamptz[]),
-        CAST(:ids AS uuid[])) AS a(citizen_id, day, hour, id)),
-    made AS (INSERT INTO digest (citizen_id, day, id, made_at) SELECT citizen_id, day, id, :now FROM asked ORDER BY citizen_id
-        ON CONFLICT DO NOTHING RETURNING citizen_id, id)
     UPDATE inbox_item i SET digest_id = m.id, told_at = :now
-    FROM made m JOIN asked a ON a.citizen_id = m.citizen_id
+    FROM unnest(CAST(:citizens AS text[]), CAST(:hours AS timestamptz[]), CAST(:ids AS uuid[])) AS m(citizen_id, hour, id)
     LEFT JOIN consent c ON c.citizen_id = m.citizen_id AND c.purpose = 'location' AND c.withdrawn_at IS NULL
-    WHERE i.citizen_id = m.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL AND i.overflowed_at < a.hour AND i.expires_at > :now
+    WHERE i.citizen_id = m.citizen_id AND i.state = 'digest' AND i.digest_id IS NULL AND i.overflowed_at < m.hour AND i.expires_at > :now
         AND (c.citizen_id IS NOT NULL OR i.why->>'rule' IN ('home_dong', 'following'))
         AND NOT EXISTS (SELECT 1 FROM posting p WHERE p.id = i.posting_id AND p.status = 'closed')
     RETURNING i.digest_id, i.citizen_id, i.id AS alert_id, i.posting_id, i.posting_version, i.urgency_epoch, i.urgent, i.kind, i.headline,
@@ -79,9 +80,15 @@ async def waiting(connection: AsyncConnection, now: datetime, hour: int, after: 
 
 
 async def take(tx: AsyncConnection, due: Sequence[Row[Any]], ids: Sequence[UUID], now: datetime) -> list[Row[Any]]:
-    """What goes into these digests. A digest's row of citizen and day is the promise that there is no second."""
+    """What goes into these digests. A digest's row of citizen and day is the promise that there is no second.
+
+    Two statements: the planner takes what a statement inserts for few rows, and compares each with each.
+    """
     asked = {"citizens": [row.citizen_id for row in due], "days": [row.day for row in due]}
-    return list(await tx.execute(_TAKE, {**asked, "hours": [row.hour for row in due], "ids": list(ids), "now": now}))
+    begun = set((await tx.execute(_BEGIN, {**asked, "ids": list(ids), "now": now})).scalars())
+    made = [(row, id_) for row, id_ in zip(due, ids, strict=True) if id_ in begun]
+    taken = {"citizens": [row.citizen_id for row, _ in made], "hours": [row.hour for row, _ in made]}
+    return list(await tx.execute(_TAKE, {**taken, "ids": [id_ for _, id_ in made], "now": now}))
 
 
 async def forget(tx: AsyncConnection, now: datetime) -> None:

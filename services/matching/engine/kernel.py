@@ -71,18 +71,16 @@ def write_match(row, c, citizen, shape):
 def left_open(citizen, was, entry, pool, shapes, doubts):
     """Shapes of a cell of which a glance does not tell that the citizen was and is inside, or was and is beyond; how many."""
     was_lat, was_lon, was_cos, _ = was
-    came, cap_m = not math.isnan(was_lat), citizen.radius_m
+    new, cap_m = math.isnan(was_lat), citizen.radius_m
     lat, lon, cos_lat, found = citizen.lat, citizen.lon, math.cos(math.radians(citizen.lat)), 0
     for k in range(entry.start, entry.start + entry.length):
         near = pool[k]
-        if is_far(lat, lon, cos_lat, near) and (not came or is_far(was_lat, was_lon, was_cos, near)):
-            continue
-        stays = came and is_well_within(lat, lon, cos_lat, cap_m, near)
-        if stays and is_well_within(was_lat, was_lon, was_cos, cap_m, near):
-            continue
-        ask_for(shapes, near.shape)
+        beyond = is_far(lat, lon, cos_lat, near) & (new | is_far(was_lat, was_lon, was_cos, near))
+        within = is_well_within(lat, lon, cos_lat, cap_m, near) & is_well_within(was_lat, was_lon, was_cos, cap_m, near)
         doubts[found].shape = near.shape
-        found += 1
+        found += not (beyond | within)  # no branch: which way it went could not be foreseen
+    for n in range(found):
+        ask_for(shapes, doubts[n].shape)
     return found
 
 

@@ -53,7 +53,7 @@ def is_far(lat, lon, cos_lat, near):
     x = (lon - near.lon) * METRES_PER_DEGREE * cos_lat
     y = (lat - near.lat) * METRES_PER_DEGREE
     far_m = np.float64(near.far_m)
-    return x * x + y * y > far_m * far_m and cos_lat > 0.1 and abs(lon - near.lon) < 180.0
+    return (x * x + y * y > far_m * far_m) & (cos_lat > 0.1) & (abs(lon - near.lon) < 180.0)
 
 
 @compiled
@@ -62,7 +62,7 @@ def is_well_within(lat, lon, cos_lat, reach_cap_m, near):
     x = (lon - near.lon) * METRES_PER_DEGREE * cos_lat
     y = (lat - near.lat) * METRES_PER_DEGREE
     within_m = min(np.float64(near.within_m), reach_cap_m - ROUGHLY_M)
-    return within_m > 0.0 and x * x + y * y < within_m * within_m and cos_lat > 0.1
+    return (within_m > 0.0) & (x * x + y * y < within_m * within_m) & (cos_lat > 0.1)
 
 
 @compiled

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from html import escape
 from uuid import UUID
 
@@ -61,19 +62,23 @@ def _item(item: Pending, links: Mapping[str, str], base: str) -> tuple[str, str]
     marks = "[긴급] " if item.emergency else "[급함] " if item.urgent else ""
     marks += "[곧 마감] " if told.get("reminder") else ""
     headline = f"{marks}{' '.join(told['headline'].split())}{' (수정됨)' if told.get('edited') else ''}"
-    about = " · ".join(part for part in (KINDS[item.kind], told["institution"], _when(told.get("starts_at"))) if part)
     url = told["link"] if "://" in told["link"] else base + told["link"]
-    stops = [
-        (f"{STOPS.get(name) or '주제 ' + name.partition(':')[2]} 그만 받기", address) for name, address in links.items()
-    ]
-    text = "\n".join([headline, about, url, *(f"{said}: {address}" for said, address in stops)])
-    anchors = " · ".join(f'<a href="{escape(address)}">{escape(said)}</a>' for said, address in stops)
+    text, html = _said(headline, item.kind, told["institution"], told.get("starts_at"), url)
+    stops = [(STOPS.get(name) or f"주제 {name.partition(':')[2]}", address) for name, address in links.items()]
+    ends = "\n".join([f"{said} 그만 받기: {address}" for said, address in stops])
+    anchors = " · ".join([f'<a href="{escape(address)}">{escape(said)} 그만 받기</a>' for said, address in stops])
+    return f"{text}\n{ends}", f"{html}<p><small>{anchors}</small></p>"
+
+
+@lru_cache(maxsize=1_024)  # of a digest to everybody most items are the same few
+def _said(headline: str, kind: str, institution: str, starts_at: str | None, url: str) -> tuple[str, str]:
+    about = " · ".join(part for part in (KINDS[kind], institution, _when(starts_at)) if part)
     linked = (
         f'<a href="{escape(url)}">{escape(headline)}</a>'
         if url.startswith(("http://", "https://"))
         else escape(headline)
     )
-    return text, f'<h2 style="font-size:1.05rem">{linked}</h2><p>{escape(about)}</p><p><small>{anchors}</small></p>'
+    return f"{headline}\n{about}\n{url}", f'<h2 style="font-size:1.05rem">{linked}</h2><p>{escape(about)}</p>'
 
 
 def _when(starts_at: str | None) -> str | None:

@@ -72,7 +72,7 @@ def batches(cases: list[Case], now: datetime, trace: list[tuple[str, bytes]]) ->
         )  # fmt: skip
     received = np.array([to_us(case.received) for case in cases], np.int64)
     for batch in AlertWriter(world.engine, district()).write(matches, received, now, trace):
-        ready = ReadyBatch(batch.records, batch.alerts, 1_700_000_000_000, 0)
+        ready = ReadyBatch(bytes(batch.records), batch.alerts, 1_700_000_000_000, 0)
         ready._set_producer_state(7, 1, 42)
         yield ready._build()
 

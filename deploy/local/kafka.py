@@ -22,6 +22,8 @@ from deploy.local.report import Quiet, Report
 JVM = (
     *("-Xmx512m", "-XX:+UseParallelGC", "-XX:ParallelGCThreads=2"),
     *("-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
+    # Before all is loaded and compiled each would stop everything once or twice, for longer than any collection.
+    *("-XX:MetaspaceSize=96m", "-XX:SweeperThreshold=100"),
     # One machine for everything: the second compiler's work costs the product more than it gains the broker.
     "-XX:TieredStopAtLevel=1",
     # Java 25 fails to find some of the call adapters it kept in a start cache, and fills the log saying so.

@@ -60,6 +60,7 @@ SYSTEMS = {
         System("engine-2", backend="redis", workers=2),
         System("engine-4", backend="redis", workers=4),
         System("floor", "floor"),
+        System("floor-written", "floor", options={"reads": "written"}),
         System("floor-batches", "floor", options={"reads": "batches"}),
         System("geosearch", "geosearch", "redis", {"wire": "packed"}),
         System("geosearch-redis-py", "geosearch", "redis", {"wire": "redis-py"}),

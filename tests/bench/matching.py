@@ -3,7 +3,8 @@
     ./dev bench matching [--workload w2000 …] [--system engine …] [--rounds 5] [--fixes 500000] [--traces FILE]
                          [--json OUT [--add]] [--details OUT]
 
-w500, w2000, w200k: so many postings (w200k at the density of w2000). traces: recorded movement. latency: 1,000 fixes a second.
+w500, w2000, w200k: so many postings (w200k: the district of w2000 a hundred times side by side; w200k-drawn: one of a hundred times its
+size drawn anew, in which a fix meets a quarter more). traces: recorded movement. latency: 1,000 fixes a second.
 fanout: one posting, then 200 at once, among 100,000 citizens. scale: 1, 2 and 4 engines. Without --workload all of them, for some
 two hours. A peer that this machine lacks is skipped with a line. Kafka hooks of Tile38 get one citizen in a hundred.
 """
@@ -28,10 +29,10 @@ from tests.bench.arena import Arena
 from tests.bench.backends import missing
 from tests.bench.contestants import SYSTEMS, System
 from tests.bench.runs import Prepared, Result, fan_out, latency, stream
-from tests.bench.workload import Spec, Workload, generate, of_traces, part, truth
+from tests.bench.workload import Spec, Workload, generate, of_traces, part, tiled, truth
 
 STREAMED = [
-    "engine", "floor", "floor-batches", "geosearch", "geosearch-redis-py", "postgis", "tile38", "tile38-hooks",
+    "engine", "floor", "floor-written", "floor-batches", "geosearch", "geosearch-redis-py", "postgis", "tile38", "tile38-hooks",
 ]  # fmt: skip
 HEARD = [name for name in STREAMED if not name.startswith("floor")]
 OPENED = ["engine", "geosearch", "geosearch-redis-py", "postgis", "tile38-nearby"]
@@ -68,7 +69,8 @@ def benches(fixes: int, traces: Path) -> dict[str, Bench]:
     return {
         "w500": Bench(walked(500), stream, STREAMED),
         "w2000": Bench(walked(2_000), stream, STREAMED),
-        "w200k": Bench(walked(200_000, 100), stream, STREAMED),
+        "w200k": Bench(lambda: tiled(Spec(2_000, citizens, fixes), 10), stream, STREAMED),
+        "w200k-drawn": Bench(walked(200_000, 100), stream, STREAMED),
         "traces": Bench(lambda: of_traces(traces, 2_000, COPIES), stream, STREAMED),
         "latency": Bench(lambda: generate(Spec(2_000, 50_000, RATE * 20)), paced, HEARD, preloaded=False),
         "fanout": Bench(lambda: crowd.generate()[0], opened, OPENED),

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
 
 def test_streams_of_fixes_are_told_without_a_gap(tmp_path: Path) -> None:
     out, details = tmp_path / "kept.json", tmp_path / "details.json"
-    systems = ["engine", "engine-2", "floor-batches", "geosearch"]
+    systems = ["engine", "engine-2", "floor-written", "floor-batches", "geosearch"]
     chosen = [part for system in systems for part in ("--system", system)]
     arguments = [
         "--workload",

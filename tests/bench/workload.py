@@ -73,6 +73,30 @@ def generate(spec: Spec) -> Workload:
     return Workload(spec, posting, citizen, np.round(place, 6), turn * FIX_EVERY_MS)
 
 
+def tiled(spec: Spec, across: int) -> Workload:
+    """A workload's own district `across` times side by side both ways, citizens spread over all of them: density, clusters and
+    what one fix meets stay as they are, where a larger district drawn anew would have others.
+    """
+    work, rng = generate(spec), np.random.default_rng(spec.seed)
+    along = np.arange(across) - (across - 1) / 2
+    tiles: Floats = np.stack(np.meshgrid(along, along, indexing="ij"), -1).reshape(-1, 2)
+    posting = _moved(np.tile(work.posting, (len(tiles), 1)), np.repeat(tiles, spec.postings, axis=0))
+    here = tiles[rng.integers(0, len(tiles), spec.citizens)]
+    whole = replace(spec, postings=len(posting), area=spec.area * len(tiles))
+    place = _moved(work.place, here[work.citizen])
+    return Workload(whole, posting[rng.permutation(len(posting))], work.citizen, place, work.observed_ms)
+
+
+def _moved(at: Floats, tiles: Floats) -> Floats:
+    """So many districts to the north and to the east, as many metres from the middle of theirs as before."""
+    north = at[:, 0] + tiles[:, 0] * (NORTH - SOUTH)
+    middle = (WEST + EAST) / 2
+    shrunk = np.cos(np.radians(at[:, 0])) / np.cos(np.radians(north))
+    east = middle + (at[:, 1] - middle + tiles[:, 1] * (EAST - WEST)) * shrunk
+    found: Floats = np.asarray(np.round(np.column_stack([north, east]), 6), np.float64)
+    return found
+
+
 def _mixed(
     rng: np.random.Generator, centres: Floats, middle: Floats, half: Floats, share: float, sigma_m: float, n: int
 ) -> Floats:

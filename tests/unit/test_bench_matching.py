@@ -12,7 +12,18 @@ from tests.bench import chart
 from tests.bench.backends import missing
 from tests.bench.contestants import SYSTEMS
 from tests.bench.matching import FIELDS, TRACES, benches, row
-from tests.bench.workload import MAX_SPEED_M_S, RADIUS_M, Spec, Workload, distance_m, generate, of_traces, part, truth
+from tests.bench.workload import (
+    MAX_SPEED_M_S,
+    RADIUS_M,
+    Spec,
+    Workload,
+    distance_m,
+    generate,
+    of_traces,
+    part,
+    tiled,
+    truth,
+)
 
 SMALL = Spec(postings=40, citizens=60, fixes=900)
 
@@ -26,7 +37,10 @@ def told_one_by_one(work: Workload) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize("work", [generate(SMALL), generate(Spec(120, 60, 600, area=4)), part(generate(SMALL), 0.5)])
+WORKS = [generate(SMALL), generate(Spec(120, 60, 600, area=4)), part(generate(SMALL), 0.5), tiled(SMALL, 3)]
+
+
+@pytest.mark.parametrize("work", WORKS)
 def test_the_truth_is_that_of_every_fix_held_against_every_posting(work: Workload) -> None:
     known, told = truth(work), told_one_by_one(work)
     assert set(known.must.tolist()) <= told <= set(known.may.tolist())
@@ -42,12 +56,22 @@ def test_a_part_keeps_all_fixes_of_its_citizens() -> None:
     assert set(truth(some).must.tolist()) == {pair for pair in truth(work).must.tolist() if pair >> 32 < 6}
 
 
-def test_density_is_kept_where_postings_are_multiplied() -> None:
+@pytest.mark.parametrize("name", ["w200k", "w200k-drawn"])
+def test_density_is_kept_where_postings_are_multiplied(name: str) -> None:
     known = benches(2_000, TRACES)
-    dense, wide = known["w2000"].made(), known["w200k"].made()
+    dense, wide = known["w2000"].made(), known[name].made()
     assert len(wide.posting) == 100 * len(dense.posting)
     spans = [np.ptp(work.posting, axis=0) for work in (dense, wide)]
     assert np.prod(spans[1]) / np.prod(spans[0]) == pytest.approx(100, rel=0.2)
+
+
+def test_in_districts_side_by_side_a_fix_meets_what_it_meets_in_one_but_for_what_comes_over_the_border() -> None:
+    spec = Spec(postings=400, citizens=300, fixes=3_000)
+    one, many = generate(spec), tiled(spec, 4)
+    alerts = [len(truth(work).must) for work in (one, many)]
+    assert alerts[0] <= alerts[1] <= 1.3 * alerts[0]
+    walked = [distance_m(work.place[work.citizen == 7][1:], work.place[work.citizen == 7][:-1]) for work in (one, many)]
+    np.testing.assert_allclose(walked[0], walked[1], atol=0.3)
 
 
 def test_recorded_movement_without_its_jumps_and_several_times_over(tmp_path: Path) -> None:
@@ -72,7 +96,7 @@ def test_the_recording_in_the_repository_is_the_default() -> None:
 
 def test_every_workload_names_systems_that_there_are() -> None:
     known = benches(1_000, TRACES)
-    assert set(known) == {"w500", "w2000", "w200k", "traces", "latency", "fanout", "scale"}
+    assert set(known) == {"w500", "w2000", "w200k", "w200k-drawn", "traces", "latency", "fanout", "scale"}
     assert {name for bench in known.values() for name in bench.names} == set(SYSTEMS)
     assert all("engine" in bench.names for bench in known.values())
 

@@ -1,29 +1,38 @@
 """The floor: decode every fix and produce as many alerts as there are to be told, with no matching.
 
-`reads`: `records`, as the peers do, record by record; or `batches`, by the engine's own client and decoder, whole batches in and
-whole batches out, whose alerts are as long as the engine's and lie ready.
+`reads`: `records`, as the peers do, record by record, each alert encoded as theirs are; by the engine's own client and decoder and
+with the engine's alerts `written`, as the engine writes them, of whom is drawn and not found; or `batches`: such alerts that were
+written beforehand, so that they are only compressed and sent.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from cramjam import zstd
 
-from services.matching.alerts.publisher import LEVEL
+from services.matching.alerts.publisher import LEVEL, AlertPublisher
+from services.matching.alerts.wire import AlertWriter
+from services.matching.engine.engine import Engine, Rules
+from services.matching.engine.matches import MATCH
+from services.matching.engine.tables import Rows
 from services.matching.positions.wire import decode
 from shared.contracts.alert import ALERTS
-from shared.messaging.record_batches import HEADER, ZSTD, BatchConsumer, ReadyBatch
+from shared.geo import District, district
+from shared.messaging.partitions import partition_of
+from shared.messaging.record_batches import ZSTD, BatchConsumer, ReadyBatch
+from tests.bench import loading
 from tests.bench.loading import posting_id
 from tests.bench.peers.shell import Open, Pair, Peer, Place, Shell, config, main
+from tests.bench.workload import Spec, generate
 
 POSTING = "00000000-0000-0000-0000-000000000000"
-BODY = b'{"citizen_id":"c0","posting_id":"%b","as_long_as_ours":"%b"}' % (POSTING.encode(), b"x" * 750)
-LONGEST, KEY, STAMP_MS = 4_096, b"c00000", 1
+LONGEST, STAMP_MS = 4_096, 1
 
 
 class Floor(Peer):
@@ -59,14 +68,12 @@ class Floor(Peer):
         return self._firsts.get((citizen, turn), ())
 
 
-class WholeBatches(Shell):
-    """Alerts go to partitions in proportion to the fixes that came from each."""
+class ByTheEnginesClient(Shell):
+    """Whole batches in, and as many alerts out as there would be, `alerts_per_fix` times the fixes."""
 
     def __init__(self, peer: Peer) -> None:
         super().__init__(peer)
         self._batches: BatchConsumer | None = None
-        self._owed = np.zeros(ALERTS.partitions)
-        self._records, self._ends = _ready()
 
     async def _take_some(self) -> int:
         self._batches = self._batches or BatchConsumer(self._fixes)
@@ -74,7 +81,23 @@ class WholeBatches(Shell):
         if not taken:
             return 0
         rows = decode([item for items in taken.values() for item in items]).fixes.rows
-        self._owed += np.bincount(rows["partition"], minlength=ALERTS.partitions) * self._config["alerts_per_fix"]
+        await self._tell(rows, np.bincount(rows["partition"], minlength=ALERTS.partitions))
+        return len(rows)
+
+    async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None:
+        raise NotImplementedError
+
+
+class WholeBatches(ByTheEnginesClient):
+    """Alerts lie ready and go to partitions in proportion to the fixes that came from each."""
+
+    def __init__(self, peer: Peer) -> None:
+        super().__init__(peer)
+        self._owed = np.zeros(ALERTS.partitions)
+        self._records, self._ends = _ready(self._config["postings"])
+
+    async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None:
+        self._owed += by_partition * self._config["alerts_per_fix"]
         sent: list[Any] = []
         for partition, alerts in enumerate(self._owed.astype(int).tolist()):
             self._owed[partition] -= alerts
@@ -85,15 +108,69 @@ class WholeBatches(Shell):
                 sent.append(await self._producer.send_batch(ready, ALERTS.name, partition=partition))
         for one in sent:
             await one
-        return len(rows)
 
 
-def _ready() -> tuple[bytes, list[int]]:
+class Written(ByTheEnginesClient):
+    """Alerts of citizens and postings that are drawn, a batch on its way while the next is taken, as in the engine."""
+
+    def __init__(self, peer: Peer) -> None:
+        super().__init__(peer)
+        self._owed, self._rng, self._sent = 0.0, np.random.default_rng(7), list[asyncio.Future[None]]()
+        engine, where = _holding(self._config["postings"])
+        self._publisher = AlertPublisher(engine, self._producer, where, lambda: datetime.now(UTC))
+        self._publisher.prepare()
+
+    async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None:
+        self._owed += len(fixes) * self._config["alerts_per_fix"]
+        matches = _drawn(self._rng, int(self._owed), self._config["postings"], len(fixes))
+        self._owed -= len(matches)
+        self._sent.append(asyncio.ensure_future(self._publisher.publish(matches, fixes["received_us"])))
+        if len(self._sent) > 1:
+            await self._sent.pop(0)
+
+
+def _holding(postings: int) -> tuple[Engine, District]:
+    """An engine that holds postings, and citizens to be told of them."""
+    now, where = datetime.now(UTC), district()
+    engine = Engine(where, Rules())
+    for posting in loading.postings(generate(Spec(postings, LONGEST, LONGEST)), now):
+        engine.put_posting(posting, now, look=False)
+    for watch in loading.watches(LONGEST, now):
+        engine.put_watch(watch, partition_of(watch.citizen_id, ALERTS.partitions), now, look=False)
+    return engine, where
+
+
+def _drawn(rng: np.random.Generator, count: int, postings: int, fixes: int) -> Rows:
+    matches = np.zeros(count, MATCH)
+    matches["citizen"], matches["posting"] = rng.integers(0, LONGEST, count), rng.integers(0, postings, count)
+    matches["metres"], matches["fix"] = rng.uniform(0, 700, count), rng.integers(0, fixes, count)
+    return matches
+
+
+def _ready(postings: int) -> tuple[bytes, list[int]]:
     """The records of a batch of LONGEST alerts, and where each ends: so many of them are a batch too."""
-    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, LONGEST * (len(BODY) + 100))
-    sizes = [builder.append(nth, STAMP_MS, KEY, BODY, []).size for nth in range(LONGEST)]
-    return bytes(builder.build())[HEADER.size :], np.cumsum(sizes).tolist()
+    engine, where = _holding(postings)
+    matches, ends = _drawn(np.random.default_rng(7), LONGEST, postings, 1), [0]
+    engine.citizens.table.rows["partition"] = 0
+    writer, received = AlertWriter(engine, where), np.full(1, 1_800_000_000_000_000)
+    records = b"".join(bytes(batch.records) for batch in writer.write(matches, received, datetime.now(UTC)))
+    for _ in range(LONGEST):
+        ends.append(_after(records, ends[-1]))
+    return records, ends[1:]
 
+
+def _after(records: bytes, at: int) -> int:
+    """Where the record ends that begins there: its length comes first, a zigzag varint."""
+    length = shift = 0
+    while True:
+        byte, at = records[at], at + 1
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return at + (length >> 1)
+
+
+SHELLS: dict[str, type[Shell]] = {"records": Shell, "batches": WholeBatches, "written": Written}
 
 if __name__ == "__main__":
-    main(Floor, WholeBatches if config().get("reads") == "batches" else Shell)
+    main(Floor, SHELLS[config().get("reads", "records")])

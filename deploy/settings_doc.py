@@ -20,6 +20,7 @@ Every process reads its settings once, at its start, from the environment. This 
 """
 AROUND = {
     "GWANGSAN_HOME": "folder of the embedded stack's data and logs (default: `.gwangsan` in the clone)",
+    "GWANGSAN_KAFKA_JVM": "options of Java for the embedded broker in place of those that keep it small (512 MB, one compiler)",
     "GWANGSAN_CACHE": "folder of downloaded parts, shared by clones (default: `gwangsan` in the user's cache folder)",
     "GWANGSAN_GATEWAY_PORT": "port of the one address of the product (default 8080)",
     "GWANGSAN_GATEWAY_URL": "set for commands run by `./dev`: the running product; browser tests use it if given",

@@ -17,18 +17,21 @@ from deploy.local.probes import kafka_ready
 from deploy.local.processes import Cancelled, Child, Launch, Process, run_once
 from deploy.local.report import Quiet, Report
 
+JVM = (
+    *("-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
+    # Java 25 fails to find some of the call adapters it kept in a start cache, and fills the log saying so.
+    *("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching"),
+)
 # Two threads collect in half the time of one, and while they do all fixes wait. A cleaner buffer of 16 MB (128 MB by default) is
 # what a heap of 512 MB leaves room for.
-JVM = (
+SMALL = (
     *("-Xmx512m", "-XX:+UseParallelGC", "-XX:ParallelGCThreads=2"),
-    *("-XX:+ExitOnOutOfMemoryError", "-Djava.net.preferIPv4Stack=true"),
     # Before all is loaded and compiled each would stop everything once or twice, for longer than any collection.
     *("-XX:MetaspaceSize=96m", "-XX:SweeperThreshold=100"),
     # One machine for everything: the second compiler's work costs the product more than it gains the broker.
     "-XX:TieredStopAtLevel=1",
-    # Java 25 fails to find some of the call adapters it kept in a start cache, and fills the log saying so.
-    *("-XX:+UnlockDiagnosticVMOptions", "-XX:-AOTAdapterCaching"),
 )
+OPTIONS = "GWANGSAN_KAFKA_JVM"  # of Java, in place of SMALL
 SETTINGS = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -83,8 +86,10 @@ class Kafka:
 
     def _prepare(self) -> Launch:
         parts = artifacts.kafka(self.report)
+        if given := os.environ.get(OPTIONS):
+            return self._launch(parts, tuple(given.split()))
         faster = _start_cache(parts)
-        return self._launch(parts, (f"-XX:AOTCache={faster}",) if faster.exists() else ())
+        return self._launch(parts, (*SMALL, f"-XX:AOTCache={faster}") if faster.exists() else SMALL)
 
     def _launch(self, parts: artifacts.Kafka, flags: tuple[str, ...]) -> Launch:
         config = self._configure()
@@ -112,7 +117,7 @@ class Kafka:
         # One word: an id may begin with a dash, which the tool would take for an option.
         named = f"--cluster-id={cluster}"
         tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", named, "-c", str(config))
-        launch = Launch((*self._java(parts), "-cp", parts.classpath, *tool))
+        launch = Launch((*self._java(parts), *SMALL, "-cp", parts.classpath, *tool))
         run_once("kafka-format", launch, self.home.log("kafka"))
 
     def _java(self, parts: artifacts.Kafka) -> tuple[str, ...]:
@@ -125,7 +130,9 @@ def _start_cache(parts: artifacts.Kafka) -> Path:
     It holds only for this Java at this place.
     """
     modules = parts.java.parents[1] / "lib" / "modules"
-    key = uuid.uuid5(uuid.NAMESPACE_URL, f"{parts.java} {modules.stat().st_mtime_ns} {parts.classpath} {JVM}").hex[:12]
+    key = uuid.uuid5(
+        uuid.NAMESPACE_URL, f"{parts.java} {modules.stat().st_mtime_ns} {parts.classpath} {JVM} {SMALL}"
+    ).hex[:12]
     return cache_folder() / f"kafka-{parts.digest}-{key}.aot"
 
 
@@ -156,7 +163,7 @@ def _train(parts: artifacts.Kafka, cache: Path, home: Home, stopping: Event) -> 
     home.prepare()
     taken = ports.pick(None, ())
     broker = Kafka(home, taken, ports.pick(None, (taken,)), Quiet())
-    launch = broker._launch(parts, (f"-XX:AOTCacheOutput={part}",))
+    launch = broker._launch(parts, (*SMALL, f"-XX:AOTCacheOutput={part}"))
     idle = Launch(("nice", "-n", "19", *launch.command))
     child = Child(Process("kafka", lambda: idle, kafka_ready(broker.url), stop_s=120, ready_s=300), home.log("kafka"))
     try:

@@ -27,7 +27,6 @@ HEADER = struct.Struct(">qiibIhiqqqhii")
 AFTER_LENGTH, CRC_AT, CRC_FROM = 12, 17, 21
 MAGIC, ZSTD = 2, 4
 CODEC_MASK, PLAIN_MASK = 0x07, 0x0F  # of the attributes: the codec and the kind of timestamp; beyond are transactions
-LITTLE = 16_384  # bytes
 UNPACK: Mapping[int, Callable[[bytes], bytes]] = {
     0: bytes,
     1: codec.gzip_decode,
@@ -123,37 +122,23 @@ def plain_batches(raw: bytes, where: TopicPartition, position: int) -> list[Reco
 
 
 class BatchConsumer:
-    """A started consumer's records by batches. Positions, commits and rebalances stay the consumer's own.
+    """A started consumer's records by batches. Positions, commits and rebalances stay the consumer's own."""
 
-    A fetch that brought little is followed by the next one `rest_s` later: what comes meanwhile comes together. Where records
-    come one by one, requests cost all processes more than the records do.
-    """
-
-    def __init__(self, consumer: AIOKafkaConsumer, rest_s: float = 0.0) -> None:
-        self.consumer, self._rest_s = consumer, rest_s
-        self._rests_until = 0.0
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self.consumer = consumer
         self._fetched: dict[TopicPartition, tuple[int, bytes]] = {}
         self._send = consumer._client.send
         consumer._client.send = self._sent
 
     async def _sent(self, node_id: int, request: Any, **how: Any) -> Any:
         """Keeps what a fetch brought: aiokafka hands on only what it has taken apart."""
-        if not isinstance(request, FetchRequest):
-            return await self._send(node_id, request, **how)
-        await asyncio.sleep(max(0.0, self._rests_until - time.monotonic()))
         response = await self._send(node_id, request, **how)
-        self._keep(request, response)
+        if isinstance(request, FetchRequest):
+            asked = {(topic, p): offset for topic, parts in request.topics for p, offset, *_ in parts}
+            for topic, partitions in response.topics:
+                for partition, *_, raw in partitions:
+                    self._fetched[TopicPartition(topic, partition)] = asked[topic, partition], bytes(raw or b"")
         return response
-
-    def _keep(self, request: FetchRequest, response: Any) -> None:
-        asked = {(topic, p): offset for topic, parts in request.topics for p, offset, *_ in parts}
-        brought = 0
-        for topic, partitions in response.topics:
-            for partition, *_, raw in partitions:
-                self._fetched[TopicPartition(topic, partition)] = asked[topic, partition], bytes(raw or b"")
-                brought += len(raw or b"")
-        if 0 < brought < LITTLE:
-            self._rests_until = time.monotonic() + self._rest_s
 
     async def take(self, most: int, wait_s: float) -> dict[TopicPartition, list[Item]]:
         """What has come, about `most` records of it; waits up to `wait_s` for the first."""
@@ -186,6 +171,7 @@ class BatchConsumer:
                 since, raw = self._fetched.pop(where)
                 batches = plain_batches(raw, where, held.next_fetch_offset)
                 if batches and since <= held.next_fetch_offset:
+                    held._records_iterator.close()  # never begun, it would keep all that was fetched until garbage is collected
                     held = result._partition_records = _Batches(batches, held.next_fetch_offset)
             if type(held) is _Batches:
                 waiting += held.waiting

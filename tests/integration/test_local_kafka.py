@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.home import Home
-from deploy.local.kafka import Kafka
+from deploy.local.kafka import OPTIONS, SMALL, Kafka
 from deploy.local.report import Quiet
 
 pytestmark = pytest.mark.integration
@@ -20,3 +20,15 @@ def test_a_cluster_may_have_any_id(cluster: str, tmp_path: Path) -> None:
     broker = Kafka(home, 1, 2, Quiet())
     broker.format(cluster)
     assert f"cluster.id={cluster}" in (broker.folder / "data" / "meta.properties").read_text()
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, SMALL), ("-Xms1g -Xmx1g", ("-Xms1g", "-Xmx1g"))])
+def test_options_of_java_may_be_given_in_place_of_those_that_keep_the_broker_small(
+    given: str | None, expected: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(OPTIONS, raising=False) if given is None else monkeypatch.setenv(OPTIONS, given)
+    home = Home(tmp_path)
+    home.prepare()
+    command = Kafka(home, 1, 2, Quiet())._prepare().command
+    assert set(expected) <= set(command)
+    assert given is None or not set(SMALL) & set(command)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from typing import Any, NamedTuple
-
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import CorruptRecordException
-from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.engine.names import Names
-from shared.messaging.record_batches import LITTLE, ZSTD, BatchConsumer, ReadyBatch, next_offset, opened, plain_batches
+from shared.messaging.record_batches import ZSTD, ReadyBatch, next_offset, opened, plain_batches
 
 WHERE = TopicPartition("locations.v1", 2)
 
@@ -66,40 +61,6 @@ def test_a_ready_batch_says_who_produced_it() -> None:
     assert read.validate_crc()
     assert (read.producer_id, read.producer_epoch, read.base_sequence) == (7, 3, 11)
     assert [record.value for record in read] == [b"abc"]
-
-
-class Answer(NamedTuple):
-    topics: list[Any]
-
-
-class Broker:
-    """A client, and the consumer that has it: answers each fetch with so many bytes and notes when it was asked."""
-
-    def __init__(self, *answers: int) -> None:
-        self._client, self._answers, self.asked_at = self, list(answers), list[float]()
-
-    async def send(self, node_id: int, request: FetchRequest) -> Answer:
-        self.asked_at.append(time.monotonic())
-        return Answer([(WHERE.topic, [(WHERE.partition, 0, 0, bytes(self._answers.pop(0)))])])
-
-
-async def fetched(broker: Broker, rest_s: float, times: int) -> None:
-    BatchConsumer(broker, rest_s)
-    for _ in range(times):
-        await broker.send(0, FetchRequest(100, 1, 1 << 20, 0, [(WHERE.topic, [(WHERE.partition, 0, 1 << 20)])]))
-
-
-def test_after_a_fetch_that_brought_little_the_next_one_rests() -> None:
-    broker = Broker(LITTLE - 1, 1, 1)
-    asyncio.run(fetched(broker, 0.05, 3))
-    first, second, third = broker.asked_at
-    assert min(second - first, third - second) >= 0.045  # a timer of the loop may be a little early
-
-
-def test_neither_after_much_nor_after_nothing_does_a_fetch_rest() -> None:
-    broker = Broker(LITTLE, 0, 0)
-    asyncio.run(asyncio.wait_for(fetched(broker, 3_600.0, 3), 30))
-    assert len(broker.asked_at) == 3
 
 
 letters = st.characters(exclude_categories=["Cs"])

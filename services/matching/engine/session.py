@@ -45,7 +45,6 @@ log = structlog.get_logger()
 
 GROUP = "matching-engine"
 POLL_MS = 20
-REST_S = 0.002  # at a thousand fixes a second two or three come together: a fifth less to do for broker and engine
 LOOK_EVERY_S = 0.2  # at what waits, and for offsets to be committed
 OUTCOMES = [telemetry.FIXES.labels(name) for name in kernel.OUTCOMES]
 
@@ -129,7 +128,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take_fixes(self) -> None:
         looked_at = time.monotonic()
-        batches = BatchConsumer(self._fixes, REST_S)
+        batches = BatchConsumer(self._fixes)
         while not self._stopping.is_set():
             taken = await batches.take(self._settings.batch_fixes, POLL_MS / 1000)
             async with self._busy:

@@ -1,7 +1,8 @@
-"""The stack that systems are measured on, with a broker that has room.
+"""The stack that systems are measured on, with the small broker of the local stack or one that has room.
 
-The embedded one is kept small for a laptop that runs the whole product. An operator's has a heap of 1 GB, as Kafka's own start script
-gives it, and both compilers; so every system is measured on such a one, but for `GWANGSAN_KAFKA_JVM`, which goes first.
+The embedded broker is kept small, for machines that run the whole product: its collector stops it every second or two under load, and
+one compiler makes what runs seldom fast at once. An operator's has a heap of 1 GB, as Kafka's own start script gives it, and
+both compilers: better once it has run for a while, worse for what begins. `GWANGSAN_KAFKA_JVM`, if given, goes first.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ ROOMY = "-Xms1g -Xmx1g -XX:+UseParallelGC -XX:ParallelGCThreads=2"
 
 
 @contextmanager
-def roomy_stack() -> Iterator[Stack]:
-    """Infrastructure without services, stopped on leaving."""
+def infrastructure(*, roomy: bool) -> Iterator[Stack]:
+    """Without services, stopped on leaving."""
     given = os.environ.get(OPTIONS)
-    os.environ[OPTIONS] = given or ROOMY
+    if roomy and not given:
+        os.environ[OPTIONS] = ROOMY
     try:
         with running(services=False) as stack:
             yield stack
     finally:
-        if given is None:
-            del os.environ[OPTIONS]
+        if not given:
+            os.environ.pop(OPTIONS, None)

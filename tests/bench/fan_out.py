@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from deploy.local.stack import Stack
+from deploy.local.stack import running as stack_running
 from tests.bench import loading
 from tests.bench.arena import Alerts, Arena, Cpu
 from tests.bench.backends import missing
-from tests.bench.broker import roomy_stack
 from tests.bench.contestants import SYSTEMS, System, running
 from tests.bench.crowd import Late, generate
 from tests.bench.runs import rested
@@ -107,7 +107,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--limit", type=float, default=120.0, help="seconds after which a run is cut off")
     parser.add_argument("--json", metavar="OUT")
     options = parser.parse_args(arguments)
-    with roomy_stack() as stack:
+    with stack_running(services=False) as stack:
         rows = asyncio.run(_rounds(stack, options))
     sys.stdout.write(json.dumps(rows, indent=1) + "\n")
     if options.json:

@@ -4,7 +4,8 @@
                          [--json OUT [--add]] [--details OUT]
 
 w500, w2000, w200k: so many postings (w200k: the district of w2000 a hundred times side by side; w200k-drawn: one of a hundred times its
-size drawn anew, in which a fix meets a quarter more). traces: recorded movement. latency: 1,000 fixes a second.
+size drawn anew, in which a fix meets a quarter more). traces: recorded movement. latency: 1,000 fixes a second, on a
+broker with room, and latency-small on the small one of the local stack and of all other workloads.
 fanout: one posting, then 200 at once, among 100,000 citizens. scale: 1, 2 and 4 engines. Without --workload all of them, for some
 two hours. A peer that this machine lacks is skipped with a line. Kafka hooks of Tile38 get one citizen in a hundred.
 """
@@ -26,7 +27,7 @@ from deploy.local.home import ROOT
 from tests.bench import chart, crowd
 from tests.bench.arena import Arena
 from tests.bench.backends import missing
-from tests.bench.broker import roomy_stack
+from tests.bench.broker import infrastructure
 from tests.bench.contestants import SYSTEMS, System
 from tests.bench.runs import Prepared, Result, fan_out, latency, stream
 from tests.bench.workload import Spec, Workload, generate, of_traces, part, tiled, truth
@@ -47,14 +48,15 @@ Run = Callable[[Prepared, System], Awaitable[list[Result]]]
 @dataclass(frozen=True)
 class Bench:
     """`made` gives what is on the topics, `run` measures a system on it, `names` are the systems for which that makes sense. `first`
-    is the one that goes first and is not counted.
+    go first and are not counted: a broker that has just begun compiles itself. `roomy` gives it room (broker.py).
     """
 
     made: Callable[[], Workload]
     run: Run
     names: Sequence[str]
     preloaded: bool = True
-    first: str = "floor"
+    first: Sequence[str] = ("floor",)
+    roomy: bool = False
 
 
 def benches(fixes: int, traces: Path) -> dict[str, Bench]:
@@ -62,6 +64,9 @@ def benches(fixes: int, traces: Path) -> dict[str, Bench]:
 
     def walked(postings: int, area: int = 1) -> Callable[[], Workload]:
         return lambda: generate(Spec(postings, citizens, fixes, area))
+
+    def pacing() -> Workload:
+        return generate(Spec(2_000, 50_000, RATE * 20))
 
     def paced(ready: Prepared, system: System) -> Awaitable[list[Result]]:
         return latency(ready, system, RATE)
@@ -75,8 +80,9 @@ def benches(fixes: int, traces: Path) -> dict[str, Bench]:
         "w200k": Bench(lambda: tiled(Spec(2_000, citizens, fixes), 10), stream, STREAMED),
         "w200k-drawn": Bench(walked(200_000, 100), stream, STREAMED),
         "traces": Bench(lambda: of_traces(traces, 2_000, COPIES), stream, STREAMED),
-        "latency": Bench(lambda: generate(Spec(2_000, 50_000, RATE * 20)), paced, HEARD, preloaded=False),
-        "fanout": Bench(lambda: crowd.generate()[0], opened, OPENED, first="engine"),
+        "latency": Bench(pacing, paced, HEARD, preloaded=False, first=("floor", "engine"), roomy=True),
+        "latency-small": Bench(pacing, paced, HEARD, preloaded=False),
+        "fanout": Bench(lambda: crowd.generate()[0], opened, OPENED, first=("engine",)),
         "scale": Bench(walked(2_000), stream, SCALED),
     }
 
@@ -85,13 +91,13 @@ def main(arguments: list[str]) -> int:
     options = _parsed(arguments)
     known = benches(options.fixes, Path(options.traces))
     rows: list[Result] = []
-    with roomy_stack() as stack:
-        for name in options.workload or known:
-            for system in (SYSTEMS[one] for one in options.system or known[name].names):
-                if why := missing(system.backend):
-                    sys.stderr.write(f"{name}: {system.name} is skipped: {why}\n")
+    for name in options.workload or known:
+        for system in (SYSTEMS[one] for one in options.system or known[name].names):
+            if why := missing(system.backend):
+                sys.stderr.write(f"{name}: {system.name} is skipped: {why}\n")
+        with infrastructure(roomy=known[name].roomy) as stack:
             rows += uvloop.run(_measured(Arena(stack), name, known[name], options))
-            _keep(rows, options)
+        _keep(rows, options)
     sys.stdout.write(chart.table(rows))
     return 1 if any(row["missing"] or row["duplicate"] for row in rows if row["system"].startswith("engine")) else 0
 
@@ -129,7 +135,8 @@ async def _measured(arena: Arena, name: str, bench: Bench, options: argparse.Nam
         await arena.fill(work, fixes=bench.preloaded)
         ready = Prepared(arena, work, truth(work), options.limit)
         if share == 1.0:
-            await bench.run(ready, SYSTEMS[bench.first])  # a broker that has just begun compiles itself first
+            for one in bench.first:
+                await bench.run(ready, SYSTEMS[one])
         rows += await _rounds(ready, name, bench, [s for s in here if _share(bench, s) == share], options)
     return rows
 

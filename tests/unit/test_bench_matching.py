@@ -96,7 +96,17 @@ def test_the_recording_in_the_repository_is_the_default() -> None:
 
 def test_every_workload_names_systems_that_there_are() -> None:
     known = benches(1_000, TRACES)
-    assert set(known) == {"w500", "w2000", "w200k", "w200k-drawn", "traces", "latency", "fanout", "scale"}
+    assert set(known) == {
+        "w500",
+        "w2000",
+        "w200k",
+        "w200k-drawn",
+        "traces",
+        "latency",
+        "latency-small",
+        "fanout",
+        "scale",
+    }
     assert {name for bench in known.values() for name in bench.names} == set(SYSTEMS)
     assert all("engine" in bench.names for bench in known.values())
 

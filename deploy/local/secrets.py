@@ -2,17 +2,22 @@
 
 import os
 import secrets
+import threading
 from pathlib import Path
 
 from deploy.local.home import Home
+
+# Processes of a wave are started side by side: two that make the same password would each begin with their own.
+_making = threading.Lock()
 
 
 def password(home: Home, name: str) -> str:
     """The stack's password of that name; made on first use, readable by its owner alone."""
     path = home.folder / "run" / f"{name}.password"
-    if not path.exists():
-        write_private(path, secrets.token_urlsafe(24))
-    return path.read_text(encoding="utf-8")
+    with _making:
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(24))
+        return path.read_text(encoding="utf-8")
 
 
 def write_private(path: Path, text: str) -> None:

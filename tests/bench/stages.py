@@ -19,9 +19,7 @@ from typing import Any
 import numpy as np
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from cramjam import zstd
 
-from services.matching.alerts.publisher import LEVEL
 from services.matching.alerts.wire import AlertWriter, Written
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.warmup import warm_up
@@ -29,7 +27,7 @@ from services.matching.positions.wire import decode
 from shared.contracts.location import LOCATIONS
 from shared.geo import district
 from shared.messaging.partitions import partition_of
-from shared.messaging.record_batches import ZSTD, ReadyBatch, RecordBatch, plain_batches
+from shared.messaging.record_batches import ZSTD, ReadyBatch, RecordBatch, packed, plain_batches
 from tests.bench import loading
 from tests.bench.workload import Spec, Workload, generate
 
@@ -101,10 +99,10 @@ def measured(work: Workload, batch_fixes: int) -> dict[str, Any]:
         written = writer.write(matches, read.rows["received_us"], now) if len(matches) else iter(())
         while batch := _next(written, clock):
             with clock.stage("compress"):
-                packed = bytes(zstd.compress(batch.records, LEVEL))
+                section = packed(batch.records)
             with clock.stage("frame"):
-                ReadyBatch(packed, batch.alerts, 1, ZSTD)._build()
-            size, zipped = size + len(batch.records), zipped + len(packed)
+                ReadyBatch(section, batch.alerts, 1, ZSTD)._build()
+            size, zipped = size + len(batch.records), zipped + len(section)
         fixes, alerts = fixes + len(read), alerts + len(matches)
     per_fix = {stage: round(seconds / fixes * 1e6, 3) for stage, seconds in clock.spent.items()}
     return {

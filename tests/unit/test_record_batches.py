@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.matching.engine.names import Names
-from shared.messaging.record_batches import ZSTD, ReadyBatch, next_offset, opened, plain_batches
+from shared.messaging.record_batches import ZSTD, ReadyBatch, next_offset, opened, packed, plain_batches, unpacked
 
 WHERE = TopicPartition("locations.v1", 2)
 
@@ -51,6 +51,22 @@ def test_a_batch_that_is_not_as_it_was_written_is_refused() -> None:
     (batch,) = plain_batches(bytes(whole), WHERE, 0) or []
     with pytest.raises(CorruptRecordException):
         batch.records()
+
+
+def test_what_is_packed_is_unpacked_and_neither_way_remembers_the_one_before() -> None:
+    sections = [b"a" * 70, b"", bytes(range(256)) * 300, b"a" * 70]
+    assert [unpacked(packed(section)) for section in sections] == sections
+    assert packed(sections[0]) == packed(sections[3])
+
+
+@pytest.mark.parametrize(
+    ("cut", "said"), [(slice(0, -1), "cut off"), (slice(0, 0), "cut off"), (slice(1, None), "zstd: ")]
+)
+def test_a_section_that_is_not_one_whole_frame_is_refused_and_the_next_one_is_read(cut: slice, said: str) -> None:
+    whole = packed(b"abc" * 40)
+    with pytest.raises(CorruptRecordException, match=said):
+        unpacked(whole[cut])
+    assert unpacked(whole) == b"abc" * 40
 
 
 def test_a_ready_batch_says_who_produced_it() -> None:

@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from cramjam import zstd
 
-from services.matching.alerts.publisher import LEVEL, AlertPublisher
+from services.matching.alerts.publisher import AlertPublisher
 from services.matching.alerts.wire import AlertWriter
 from services.matching.engine.engine import Engine, Rules
 from services.matching.engine.matches import MATCH
@@ -25,7 +24,7 @@ from services.matching.positions.wire import decode
 from shared.contracts.alert import ALERTS
 from shared.geo import District, district
 from shared.messaging.partitions import partition_of
-from shared.messaging.record_batches import ZSTD, BatchConsumer, ReadyBatch
+from shared.messaging.record_batches import ZSTD, BatchConsumer, ReadyBatch, packed
 from tests.bench import loading
 from tests.bench.loading import posting_id
 from tests.bench.peers.shell import Open, Pair, Peer, Place, Shell, config, main
@@ -103,8 +102,8 @@ class WholeBatches(ByTheEnginesClient):
             self._owed[partition] -= alerts
             for first in range(0, alerts, LONGEST):
                 count = min(LONGEST, alerts - first)
-                packed = bytes(zstd.compress(self._records[: self._ends[count - 1]], LEVEL))
-                ready = ReadyBatch(packed, count, STAMP_MS, ZSTD)
+                section = packed(self._records[: self._ends[count - 1]])
+                ready = ReadyBatch(section, count, STAMP_MS, ZSTD)
                 sent.append(await self._producer.send_batch(ready, ALERTS.name, partition=partition))
         before, self._sent = self._sent, sent
         for one in before:

@@ -6,7 +6,10 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from services.matching.alerts.publisher import AlertPublisher
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from services.matching.alerts.publisher import MUCH, AlertPublisher
 from shared import telemetry
 from shared.geo import district
 from tests.engines import HANEUL, PLACE, Step, World, columns, watch
@@ -14,16 +17,24 @@ from tests.samples import NOW, posting
 
 
 class Taking:
-    """A producer whose broker takes everything at once."""
+    """A producer whose broker takes everything at once, or refuses it."""
 
-    def __init__(self) -> None:
-        self.alerts = 0
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.alerts, self._fault = 0, fault
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
         self.alerts += batch.record_count()
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        taken.set_result(None)
+        if self._fault is not None:
+            taken.set_exception(self._fault)
+        else:
+            taken.set_result(None)
         return taken
+
+
+def timed() -> float:
+    samples = (sample for metric in telemetry.FIX_TO_ALERT_S.collect() for sample in metric.samples)
+    return next(sample.value for sample in samples if sample.name.endswith("_count"))
 
 
 def counted() -> dict[tuple[str, str], float]:
@@ -39,9 +50,41 @@ async def test_each_alert_is_counted_by_kind_and_cause() -> None:
         world.put(posting(id=uuid4(), kind=kind))
     fixes = columns([Step(HANEUL, *PLACE, NOW)])
     moved, _ = world.engine.take(fixes, NOW)
-    await publisher.publish(moved, fixes.rows["received_us"])
+    await (await publisher.begin(moved, fixes.rows["received_us"]))
     await publisher.publish(world.engine.put_posting(posting(id=uuid4(), kind="space"), NOW))
+    publisher.report()
+    publisher.report()
     counts = {key: value - before.get(key, 0.0) for key, value in counted().items()}
     expected = {("job", "citizen_moved"): 1, ("notice", "citizen_moved"): 2, ("space", "posting_changed"): 1}
     assert {key: count for key, count in counts.items() if count} == expected
     assert producer.alerts == sum(expected.values())
+
+
+@pytest.mark.parametrize("postings", [0, 1, 5, MUCH + 1])
+async def test_few_alerts_and_many_are_begun_alike_and_timed_once_they_are_acknowledged(postings: int) -> None:
+    world, producer, before = World(), Taking(), timed()
+    publisher = AlertPublisher(world.engine, producer, district(), lambda: NOW)
+    world.set(watch())
+    for _ in range(postings):
+        world.put(posting(id=uuid4()))
+    fixes = columns([Step(HANEUL, *PLACE, NOW)])
+    moved, _ = world.engine.take(fixes, NOW)
+    await (await publisher.begin(moved, fixes.rows["received_us"]))
+    await asyncio.sleep(0)  # what is to be done when it is over is called in the loop's next turn
+    assert producer.alerts == postings
+    assert timed() - before == (1 if postings else 0)
+
+
+@pytest.mark.parametrize("postings", [1, MUCH + 1])
+async def test_what_the_broker_refuses_is_raised_to_whoever_waits_and_not_timed(postings: int) -> None:
+    world, before = World(), timed()
+    publisher = AlertPublisher(world.engine, Taking(KafkaTimeoutError()), district(), lambda: NOW)
+    world.set(watch())
+    for _ in range(postings):
+        world.put(posting(id=uuid4()))
+    fixes = columns([Step(HANEUL, *PLACE, NOW)])
+    moved, _ = world.engine.take(fixes, NOW)
+    begun = await publisher.begin(moved, fixes.rows["received_us"])
+    with pytest.raises(KafkaTimeoutError):
+        await begun
+    assert timed() == before

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
-from cramjam import zstd
 
-from services.matching.alerts.wire import AlertWriter, Written
+from services.matching.alerts import columns
+from services.matching.alerts.wire import AlertWriter
 from services.matching.engine.bits import KIND_BITS, to_ms, to_us
 from services.matching.engine.engine import Engine
 from services.matching.engine.matches import CAUSES
@@ -22,7 +21,7 @@ from shared.clock import Clock
 from shared.contracts.alert import ALERTS
 from shared.geo import District
 from shared.messaging import tracing
-from shared.messaging.record_batches import ZSTD, ReadyBatch
+from shared.messaging.record_batches import ZSTD, ReadyBatch, packed
 
 AT_ONCE = (
     4_000  # a batch for each partition: they leave in one request, and the next are made while the broker takes them
@@ -31,8 +30,8 @@ HANDED_ON, MUCH = (
     4,
     200,
 )  # turns of the event loop until the client has written a request; what few take the next can wait for
-LEVEL = 1  # of zstd: a quarter less time than the default, for the same size
 COUNTERS = {bit: [telemetry.ALERTS.labels(kind, cause) for cause in CAUSES] for kind, bit in KIND_BITS.items()}
+TALLIED = (max(COUNTERS) + 1) * len(CAUSES)
 Acknowledged = asyncio.Future[Any]
 NO_FIXES: I64 = np.zeros(0, np.int64)
 
@@ -44,6 +43,7 @@ class AlertPublisher:
         self._engine, self._producer, self._clock = engine, producer, clock
         self._writer = AlertWriter(engine, where)
         self._prepared = 0
+        self._sent: I64 = np.zeros(TALLIED, np.int64)
 
     async def publish(self, matches: Rows, received_us: I64 = NO_FIXES) -> None:
         """Await every acknowledgement: an alert that Kafka took is thereby remembered (engine.replay.alerted).
@@ -51,8 +51,7 @@ class AlertPublisher:
         `received_us` says when each fix of the batch came in, for those matches that name one.
         """
         await self.publish_each([matches], received_us)
-        if len(matches) and len(received_us):
-            telemetry.FIX_TO_ALERT_S.observe((to_us(self._clock()) - int(received_us.min())) / 1e6)
+        self._acknowledged(matches, received_us)
 
     async def publish_each(self, pieces: Iterable[Rows], received_us: I64 = NO_FIXES) -> None:
         """The same for what is found piece by piece: the first leave while the others are being found."""
@@ -60,12 +59,21 @@ class AlertPublisher:
         for piece in pieces:
             for first in range(0, len(piece), AT_ONCE):
                 some = piece[first : first + AT_ONCE]
-                written = self._writer.write(some, received_us, now := self._clock(), tracing.current_headers())
-                waiting += await self._send(written, now)
+                waiting += await self._send(some, received_us)
                 for _ in range(HANDED_ON if len(some) >= MUCH else 0):
                     await asyncio.sleep(0)
-                self._count(some)
         await asyncio.gather(*waiting)
+
+    async def begin(self, matches: Rows, received_us: I64) -> Acknowledged:
+        """As `publish`; done when every alert is acknowledged. Few are with the client when this returns: a task of their own
+        would cost them more than their way there.
+        """
+        if len(matches) >= MUCH:
+            return asyncio.ensure_future(self.publish(matches, received_us))
+        waiting = await self._send(matches, received_us) if len(matches) else []
+        every = waiting[0] if len(waiting) == 1 else asyncio.gather(*waiting)
+        every.add_done_callback(lambda done: None if _failed(done) else self._acknowledged(matches, received_us))
+        return every
 
     def prepare(self, at_least: int = 1) -> None:
         """Encode what postings tell before the first alert of each is waited for, once there are so many new ones."""
@@ -78,15 +86,25 @@ class AlertPublisher:
         """A posting that closed is not told of any more."""
         self._writer.forget(self._engine.postings.row(posting_id))
 
-    async def _send(self, batches: Iterable[Written], now: datetime) -> list[Acknowledged]:
+    def report(self) -> None:
+        """What was sent since the last call, to the counters."""
+        for code in np.flatnonzero(self._sent).tolist():
+            bit, cause = divmod(code, len(CAUSES))
+            COUNTERS[bit][cause].inc(int(self._sent[code]))
+        self._sent[:] = 0
+
+    async def _send(self, matches: Rows, received_us: I64) -> list[Acknowledged]:
         """On their way, to be awaited. A partition has at most one batch waiting and one at the broker, which sets the pace.
 
         alerts.v1 has as many partitions as locations.v1 and the same key, so an alert goes where its citizen is.
         """
         by_partition: dict[int, list[ReadyBatch]] = {}
-        for partition, records, alerts in batches:
-            ready = ReadyBatch(bytes(zstd.compress(records, LEVEL)), alerts, to_ms(now), ZSTD)
+        for partition, records, alerts in self._writer.write(
+            matches, received_us, now := self._clock(), tracing.current_headers()
+        ):
+            ready = ReadyBatch(packed(records), alerts, to_ms(now), ZSTD)
             by_partition.setdefault(partition, []).append(ready)
+        columns.tally(matches, self._engine.postings.table.rows, self._sent)
         if len(by_partition) == 1:
             return [one for only in by_partition.items() for one in await self._send_to(*only)]
         sent = await asyncio.gather(*(self._send_to(partition, ready) for partition, ready in by_partition.items()))
@@ -95,9 +113,10 @@ class AlertPublisher:
     async def _send_to(self, partition: int, batches: list[ReadyBatch]) -> list[Acknowledged]:
         return [await self._producer.send_batch(batch, ALERTS.name, partition=partition) for batch in batches]
 
-    def _count(self, matches: Rows) -> None:
-        kinds = self._engine.postings.table.rows["kind"][matches["posting"]]
-        counts = np.bincount(kinds.astype(np.int64) * len(CAUSES) + matches["cause"])
-        for code in np.flatnonzero(counts).tolist():
-            bit, cause = divmod(code, len(CAUSES))
-            COUNTERS[bit][cause].inc(int(counts[code]))
+    def _acknowledged(self, matches: Rows, received_us: I64) -> None:
+        if len(matches) and len(received_us):
+            telemetry.FIX_TO_ALERT_S.observe((to_us(self._clock()) - min(received_us.tolist())) / 1e6)
+
+
+def _failed(done: Acknowledged) -> bool:
+    return done.cancelled() or done.exception() is not None

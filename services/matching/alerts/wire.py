@@ -8,14 +8,14 @@ matched interests, the window that held, quiet hours – they are looked up here
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from services.matching.alerts import assembly
+from services.matching.alerts import assembly, columns
 from services.matching.alerts.assembly import NO_REACH, SAID
 from services.matching.alerts.digest import ID_LENGTH
 from services.matching.alerts.fragments import Fragments
@@ -23,14 +23,15 @@ from services.matching.engine.areas import Areas
 from services.matching.engine.bits import to_us
 from services.matching.engine.engine import Engine
 from services.matching.engine.fixes import Text
-from services.matching.engine.matches import CAUSES, Match, named
+from services.matching.engine.matches import Match, named
 from services.matching.engine.tables import I64, Rows
 from services.matching.watches.domain import free_spans, has_windows, quiet_until
 from shared.contracts import Alert, Posting, Watch
-from shared.contracts.alert import Cause
+from shared.contracts.alert import ALERTS
 from shared.geo import District
 
 ROOM = 512 * 1024
+NOTHING: Text = np.zeros(1, np.uint8)
 _encode = msgspec.json.Encoder().encode
 _FIXED_HEADERS = [
     ("ce_specversion", b"1.0"), ("ce_type", Alert.TYPE.encode()), ("ce_source", b"/services/matching"),
@@ -62,13 +63,13 @@ class AlertWriter:
         citizens, names = self._engine.citizens.table.rows, self._engine.citizens.ids
         self._refresh(matches["posting"], now)
         said, spoken = self._spoken(matches, now)
-        caused_us, frame = self._caused_us(matches, received_us, now), _frame(now, trace)
+        postings, received_us = self._engine.postings.table.rows, np.ascontiguousarray(received_us)
+        caused_us = columns.causes_of(matches, received_us, to_us(now), postings, citizens)
+        order, bounds = columns.by_partition(matches, citizens, ALERTS.partitions)
+        frame = _frame(now, trace)
         fragments, ids = self._fragments, np.empty((len(matches), ID_LENGTH), np.uint8)
         assembly.identify(matches, names.rows, names.pool, fragments.rows, fragments.text, ids)
-        partitions = citizens["partition"][matches["citizen"]]
-        order = np.argsort(partitions, kind="stable")
-        bounds = np.searchsorted(partitions[order], np.arange(partitions.max() + 2))
-        for partition, (first, last) in enumerate(itertools.pairwise(bounds)):
+        for partition, (first, last) in enumerate(itertools.pairwise(bounds.tolist())):
             mine, done = order[first:last], 0
             while done < len(mine):
                 done, count, size = assembly.assemble(
@@ -113,31 +114,19 @@ class AlertWriter:
         only = codes[0] if len(codes) == 1 and not posting.where.circles else None
         return self._where.by_code[only].name if only in self._where.by_code else None
 
-    def _caused_us(self, matches: Rows, received_us: I64, now: datetime) -> I64:
-        caused = np.full(len(matches), to_us(now), np.int64)
-        postings, citizens = self._engine.postings.table.rows, self._engine.citizens.table.rows
-        known: dict[Cause, Callable[[Rows], I64]] = {
-            "citizen_moved": lambda some: received_us[some["fix"]],
-            "posting_changed": lambda some: postings["changed_us"][some["posting"]],
-            "watch_changed": lambda some: citizens["changed_us"][some["citizen"]],
-        }
-        for cause, moments in known.items():
-            these = matches["cause"] == CAUSES.index(cause)
-            if these.any():
-                caused[these] = moments(matches[these])
-        return caused
-
     def _spoken(self, matches: Rows, now: datetime) -> tuple[Rows, Text]:
         """What the settings of some add to their alerts, and the text that holds it."""
         said, text = np.zeros(len(matches), SAID), bytearray()
         wordy = np.flatnonzero(self._engine.citizens.table.rows["wordy"][matches["citizen"]])
+        if not len(wordy):
+            return said, NOTHING
         for nth, match in zip(wordy.tolist(), named(matches[wordy]), strict=True):
             watch, posting = self._engine.citizens.watches[match.citizen], self._engine.postings.current[match.posting]
             if watch is not None and posting is not None:
                 why, until = self._why(match, posting, watch, now), _deferred(posting, watch, now)
                 said[nth] = len(text), len(why), len(text) + len(why), len(until)
                 text += why + until
-        return said, np.frombuffer(bytes(text) or b"\0", np.uint8)
+        return said, np.array(text, np.uint8)
 
     def _why(self, match: Match, posting: Posting, watch: Watch, now: datetime) -> bytes:
         """Nothing if only version and radius are to be told."""
@@ -175,11 +164,9 @@ def _deferred(posting: Posting, watch: Watch, now: datetime) -> bytes:
 def _frame(now: datetime, trace: Sequence[tuple[str, bytes]]) -> tuple[Text, Text, Text]:
     """The headers of every record before the id's letters and after them, and the time of making."""
     made = now.astimezone(UTC).isoformat().encode()
-    after = [("ce_time", made), *trace]
-    head = _varint(len(_FIXED_HEADERS) + 1 + len(after)) + b"".join(_header(*pair) for pair in _FIXED_HEADERS)
-    head += _varint(len("ce_id")) + b"ce_id" + _varint(ID_LENGTH)
-    pieces = (head, b"".join(_header(*pair) for pair in after), made)
-    return tuple(np.frombuffer(piece, np.uint8) for piece in pieces)  # type: ignore[return-value]
+    head = _varint(len(_FIXED_HEADERS) + 2 + len(trace)) + _BEFORE_ID
+    tail = b"".join(_header(*pair) for pair in (("ce_time", made), *trace))
+    return np.frombuffer(head, np.uint8), np.frombuffer(tail, np.uint8), np.frombuffer(made, np.uint8)
 
 
 def _header(name: str, value: bytes) -> bytes:
@@ -187,5 +174,12 @@ def _header(name: str, value: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    out = np.zeros(10, np.uint8)
-    return out[: assembly.put_varint(out, 0, value)].tobytes()
+    """Zigzag, as Kafka has it; from 0 on."""
+    out, rest = bytearray(), value << 1
+    while rest >= 0x80:
+        out.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    return bytes([*out, rest])
+
+
+_BEFORE_ID = b"".join(_header(*pair) for pair in _FIXED_HEADERS) + _header("ce_id", b"")[:-1] + _varint(ID_LENGTH)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from services.matching.engine.tables import SHARED_BIT
+
 KIND_BITS = {"job": 1, "space": 2, "notice": 4}
-SHARED_BIT = 62
 START = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from services.matching.engine import kernel
 from services.matching.engine.areas import OUTSIDE, Areas
-from services.matching.engine.bits import SHARED_BIT, InterestBits, to_ms
+from services.matching.engine.bits import InterestBits, to_ms
 from services.matching.engine.citizens import CitizenBook, is_muted
 from services.matching.engine.fixes import Fixes
 from services.matching.engine.matches import CAUSES, MATCH, NOBODY, joined
@@ -198,18 +198,20 @@ class Engine:
 
     def _truly_wanted(self, found: Rows) -> Rows:
         """Without those whom only words can tell to be left out; they count as not told."""
-        citizens, postings = self.citizens.table.rows, self.postings.table.rows
-        who, what = found["citizen"], found["posting"]
-        shared = (citizens["interests"][who] & postings["interests"][what]) >> SHARED_BIT > 0
-        doubtful = citizens["picky"][who] | postings["excluding"][what] | shared
-        keep = ~doubtful
-        for nth in np.flatnonzero(doubtful).tolist():
-            citizen, posting = int(who[nth]), int(what[nth])
+        postings, doubtful = (
+            self.postings.table.rows,
+            kernel.doubtful(found, self.citizens.table.rows, self.postings.table.rows),
+        )
+        if not len(doubtful):
+            return found
+        keep = np.ones(len(found), np.bool_)
+        for nth in doubtful.tolist():
+            citizen, posting = int(found["citizen"][nth]), int(found["posting"][nth])
             keep[nth] = self._wants(citizen, posting)
             if not keep[nth]:
                 slot = find_pair(self.pairs.table, citizen, posting)
                 self.pairs.table["alerted"][slot] = postings["epoch"][posting] - 1
-        return found if keep.all() else found[keep]
+        return found[keep]
 
     def _wants(self, citizen: int, row: int) -> bool:
         """What the records cannot say: muted senders and topics, who is not to be told, interests without a bit of their own."""

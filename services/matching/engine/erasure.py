@@ -43,10 +43,7 @@ class Erasure:
 
     def refused(self, fixes: Fixes, outcome: NDArray[np.int8]) -> None:
         """Fixes that came in after all, taken in under a consent that is over."""
-        refused = outcome == kernel.REFUSED
-        if not refused.any():
-            return
-        for partition in np.unique(fixes.rows["partition"][refused]).tolist():
+        for partition in np.unique(fixes.rows["partition"][outcome == kernel.REFUSED]).tolist():
             self._until[TopicPartition(LOCATIONS.name, partition)] = None
 
     async def covered(self, welcomed: set[int]) -> dict[TopicPartition, int]:

@@ -15,7 +15,7 @@ from services.matching.engine.ahead import ask_for
 from services.matching.engine.compiled import compiled
 from services.matching.engine.matches import IN_DONG, WITHIN_RADIUS
 from services.matching.engine.meeting import find_pair, home_of, meet, meet_resident, wants
-from services.matching.engine.tables import ANEW, DOUBT
+from services.matching.engine.tables import ANEW, DOUBT, SHARED_BIT
 from services.matching.engine.zones import (
     BEYOND,
     INSIDE,
@@ -262,3 +262,15 @@ def look_at_residents(i, who, what, rules, now_ms, citizens, postings, pairs, us
                 written += 1
         i += 1
     return i, written, used
+
+
+@compiled
+def doubtful(matches, citizens, postings):
+    """Which of the matches only words can decide: what is muted, who is not to be told, interests that share a bit."""
+    found, count = np.empty(len(matches), np.int64), 0
+    for n in range(len(matches)):
+        citizen, posting = citizens[matches[n].citizen], postings[matches[n].posting]
+        if citizen.picky or posting.excluding or (citizen.interests & posting.interests) >> SHARED_BIT > 0:
+            found[count] = n
+            count += 1
+    return found[:count]

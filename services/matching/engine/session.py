@@ -97,6 +97,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._underway.settle()
             await self._underway.commit()
         finally:
+            self._alerts.report()
             await self._underway.abandon()
             for client in (self._fixes, self._state, self._producer):
                 await client.stop()
@@ -153,9 +154,11 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._give_up(taken, decoded.bad)
         matches, outcome = self._engine.take(decoded.fixes, self._clock())
         for code, count in enumerate(np.bincount(outcome).tolist()):
-            OUTCOMES[code].inc(count)
-        self._erasure.refused(decoded.fixes, outcome)
-        sent = asyncio.ensure_future(self._alerts.publish(matches, decoded.fixes.rows["received_us"]))
+            if count:
+                OUTCOMES[code].inc(count)
+            if count and code == kernel.REFUSED:
+                self._erasure.refused(decoded.fixes, outcome)
+        sent = await self._alerts.begin(matches, decoded.fixes.rows["received_us"])
         await self._underway.add(OnItsWay(sent, decoded.fixes, outcome, offsets))
 
     @asynccontextmanager
@@ -167,7 +170,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _take_state(self) -> None:
         while not self._stopping.is_set():
-            records = [r for records in (await self._state.getmany(timeout_ms=POLL_MS)).values() for r in records]
+            taken = await self._state.getmany(timeout_ms=int(LOOK_EVERY_S * 1000))
+            records = [record for some in taken.values() for record in some]
             if not records:
                 continue
             async with self._settled():  # of who withdraws now no position may be noted later
@@ -183,6 +187,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
                 for posting in self._engine.postings.expired(now):
                     self._shares.expired(partition_of(str(posting.id), POSTINGS.partitions), posting)
                 await self._alerts.publish(self._engine.tick(now))
+                self._alerts.report()
 
     async def _keep_index(self) -> None:
         """Write what changed to Redis at once; look every so often whether it is all still there."""

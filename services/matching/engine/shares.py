@@ -199,15 +199,23 @@ class Shares:
         return kept
 
     async def _put_moved(self, moved: Sequence[Rows], names: Names, now_ms: int) -> None:
-        """Of each citizen the last fix, in the slot of its time."""
+        """Of each citizen the last fix, in the slot of its time. Few go in one round, many slot by slot: meanwhile nothing else is
+        done.
+        """
         rows = np.concatenate(moved) if moved else np.zeros(0, FIX)[KEPT]
         _, last = np.unique(rows["citizen"][::-1], return_index=True)
         rows = rows[len(rows) - 1 - last]
         slots = rows["observed_ms"] // SLOT_MS
+        round_: dict[tuple[int, int], dict[bytes, bytes]] = {}
         for partition, slot in {*zip(rows["partition"].tolist(), slots.tolist(), strict=True)}:
             some = rows[(rows["partition"] == partition) & (slots == slot)]
             fixes = dict(zip([names.raw(row) for row in some["citizen"].tolist()], _packed(some), strict=True))
-            await store.put_fixes(self._redis, {(partition, slot): fixes}, self._ttl_s, now_ms)
+            round_[partition, slot] = fixes
+            if sum(map(len, round_.values())) > FEW:
+                await store.put_fixes(self._redis, round_, self._ttl_s, now_ms)
+                round_ = {}
+        if round_:
+            await store.put_fixes(self._redis, round_, self._ttl_s, now_ms)
 
 
 def _packed(rows: Rows) -> list[bytes]:

@@ -23,6 +23,7 @@ NEVER_MS = -(1 << 62)
 ALWAYS_MS = 1 << 62
 NOT_ALERTED = -1
 LONG_AGO = -1_000
+SHARED_BIT = 62  # of interests: the one that those without a bit of their own have together
 ANEW = 10  # added to fix_count: whoever was present anywhere is so no more until met again
 
 CITIZEN = np.dtype(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import numpy as np
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from services.matching.alerts import columns
+from services.matching.alerts.publisher import TALLIED
 from services.matching.alerts.wire import AlertWriter
 from services.matching.engine.engine import Engine, Rules
 from services.matching.positions.wire import decode
@@ -31,6 +34,7 @@ def warm_up(district: District) -> None:
     engine.take(fixes, START)
     again = engine.put_posting(posting.model_copy(update={"version": 2, "urgency_epoch": 1}), START)
     list(AlertWriter(engine, district).write(again, fixes.rows["received_us"], START))
+    columns.tally(again, engine.postings.table.rows, np.zeros(TALLIED, np.int64))
     engine.look_again([0], START, "watch_changed")
     engine.remember([("-", posting.id, 1)], 0)
     engine.make_room(engine.pairs.limit)

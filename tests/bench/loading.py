@@ -16,6 +16,7 @@ from services.matching.engine import replay
 from shared.contracts import Event, Fix, Posting, Watch
 from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
+from shared.contracts.posting import POSTINGS
 from shared.messaging import kafka
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
 from tests.bench.workload import Ints, Workload
@@ -42,11 +43,15 @@ def _posting(number: int, lat: float, lon: float, now: datetime) -> Posting:
 
 
 async def open_postings(kafka_url: str, places: list[list[float]], first: int) -> float:
-    """Open postings at places, numbered from `first`, all at once; when they were sent."""
+    """Open postings at places, numbered from `first`, all at once; when they were sent.
+
+    Whoever sends is connected by then, as the outbox's relay is.
+    """
     now = datetime.now(UTC)
     producer = kafka.producer(kafka_url, linger_ms=0)
     await producer.start()
     try:
+        await producer.partitions_for(POSTINGS.name)
         opened = [_posting(first + nth, lat, lon, now) for nth, (lat, lon) in enumerate(places)]
         began = time.time()
         await send_events(producer, opened, now)

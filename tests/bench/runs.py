@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from deploy.local.stack import Stack
-from shared.contracts.location import LOCATIONS
-from shared.messaging import kafka
 from tests.bench import crowd, loading
 from tests.bench.arena import Arena, Cpu
 from tests.bench.contestants import Running, System, hearing, running
+from tests.bench.pacing import pace
 from tests.bench.workload import FIX_EVERY_MS, Truth, Workload, firsts, truth
 
 WARM_S = 2.0  # of a latency run, while connections open
@@ -92,7 +88,7 @@ async def latency(ready: Prepared, system: System, rate: int) -> list[Result]:
         await asyncio.to_thread(live.go)
         with hearing(arena.stack, work) as heard:
             began = time.time()
-            sent = await _pace(arena.stack, work, rate)
+            sent = await asyncio.to_thread(pace, arena.stack.kafka_url, work, rate)
             await asyncio.sleep(live.quiet_s + 2.0)
             ended = time.time()
         spent = cpu.between(began, ended)
@@ -120,33 +116,6 @@ def _answers(work: Workload, triggers: dict[int, int]) -> Iterator[str]:
         rows = [(pair >> 32, turn[fix], pair & 0xFFFFFFFF) for pair, fix in triggers.items()]
         np.save(f"{folder}/firsts.npy", np.array(rows, np.int64))
         yield f"{folder}/firsts.npy"
-
-
-async def _pace(stack: Stack, work: Workload, rate: int) -> np.ndarray[Any, Any]:
-    """Each fix at its time; when each was given to the producer. A citizen's fixes are observed a quarter of a minute apart, as
-    in every workload: nobody runs faster than one can.
-    """
-    producer = kafka.producer(stack.kafka_url, linger_ms=0)
-    await producer.start()
-    gc.collect()
-    gc.freeze()  # a look at all that is held would hold up the fixes
-    sent, began = np.zeros(work.spec.fixes), time.time() + 0.5
-    started = datetime.now(UTC) - timedelta(milliseconds=int(work.observed_ms.max()))
-    observed = [(started + timedelta(milliseconds=ms)).isoformat().encode() for ms in work.observed_ms.tolist()]
-    try:
-        for nth, (citizen, (lat, lon)) in enumerate(zip(work.citizen.tolist(), work.place.tolist(), strict=True)):
-            wait_s = began + nth / rate - time.time()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            received = datetime.now(UTC).isoformat().encode()
-            key, body = loading.fix_body(citizen, lat, lon, observed[nth], received)
-            sent[nth] = time.time()
-            await producer.send(LOCATIONS.name, body, key=key, headers=loading.FIX_HEADERS)
-        await producer.flush()
-    finally:
-        gc.unfreeze()
-        await producer.stop()
-    return sent
 
 
 async def fan_out(ready: Prepared, system: System, burst: int) -> list[Result]:

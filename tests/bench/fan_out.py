@@ -22,11 +22,11 @@ import numpy as np
 
 from deploy.local.stack import Stack
 from deploy.local.stack import running as stack_running
-from tests.bench import loading
 from tests.bench.arena import Alerts, Arena, Cpu
 from tests.bench.backends import missing
 from tests.bench.contestants import SYSTEMS, System, running
 from tests.bench.crowd import Late, generate
+from tests.bench.pacing import open_postings
 from tests.bench.runs import rested
 from tests.bench.workload import Floats, Workload, truth
 
@@ -52,7 +52,7 @@ async def measured(arena: Arena, work: Workload, late: Late, system: System, lim
             await rested(cpu)
             told = 0
             for first, places in enumerate(opened):
-                began.append(await loading.open_postings(arena.stack.kafka_url, places.tolist(), first))
+                began.append(await asyncio.to_thread(open_postings, arena.stack.kafka_url, places.tolist(), first))
                 told += len(truth(replace(work, posting=places)).must)
                 await arena.finished(lambda: True, told, 0.4, 60)
     return _judged(await arena.alerts(replace(work, posting=np.vstack(opened))), work, opened, began, cpu)

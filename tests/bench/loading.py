@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -16,7 +15,6 @@ from services.matching.engine import replay
 from shared.contracts import Event, Fix, Posting, Watch
 from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
-from shared.contracts.posting import POSTINGS
 from shared.messaging import kafka
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
 from tests.bench.workload import Ints, Workload
@@ -31,33 +29,15 @@ def posting_id(number: int) -> UUID:
 
 def postings(work: Workload, now: datetime) -> Iterable[Posting]:
     for number, (lat, lon) in enumerate(work.posting.tolist()):
-        yield _posting(number, lat, lon, now)
+        yield posting(number, lat, lon, now)
 
 
-def _posting(number: int, lat: float, lon: float, now: datetime) -> Posting:
+def posting(number: int, lat: float, lon: float, now: datetime) -> Posting:
     return Posting.model_validate({
         "id": posting_id(number), "kind": KINDS[number % 3], "version": 1, "status": "open",
         "where": {"circles": [{"lat": lat, "lon": lon, "radius_m": 700}]}, "headline": f"표본 {number:06d}",
         "institution": "표본 기관", "expires_at": now + timedelta(days=1), "link": f"/bench/{number}", "changed_at": now,
     })  # fmt: skip
-
-
-async def open_postings(kafka_url: str, places: list[list[float]], first: int) -> float:
-    """Open postings at places, numbered from `first`, all at once; when they were sent.
-
-    Whoever sends is connected by then, as the outbox's relay is.
-    """
-    now = datetime.now(UTC)
-    producer = kafka.producer(kafka_url, linger_ms=0)
-    await producer.start()
-    try:
-        await producer.partitions_for(POSTINGS.name)
-        opened = [_posting(first + nth, lat, lon, now) for nth, (lat, lon) in enumerate(places)]
-        began = time.time()
-        await send_events(producer, opened, now)
-    finally:
-        await producer.stop()
-    return began
 
 
 def watches(citizens: int, now: datetime) -> Iterable[Watch]:
@@ -86,15 +66,15 @@ def fix_body(citizen: int, lat: float, lon: float, observed: bytes, received: by
 FIX_HEADERS = [("ce_type", Fix.TYPE.encode()), ("ce_source", b"/bench"), ("ce_id", b"0" * 36)]
 
 
+def event_headers(event: Event, now: datetime) -> list[tuple[str, bytes]]:
+    return kafka_headers(headers_of(event, event_id=uuid5(NAMESPACE_URL, event.topic_key()), source="/bench", time=now))
+
+
 async def send_events(producer: AIOKafkaProducer, events: Iterable[Event], now: datetime) -> None:
     pending = []
     for event in events:
-        headers = kafka_headers(
-            headers_of(event, event_id=uuid5(NAMESPACE_URL, event.topic_key()), source="/bench", time=now)
-        )
-        pending.append(
-            await producer.send(event.TOPIC, body_of(event), key=event.topic_key().encode(), headers=headers)
-        )
+        headers, key = event_headers(event, now), event.topic_key().encode()
+        pending.append(await producer.send(event.TOPIC, body_of(event), key=key, headers=headers))
         if len(pending) >= 5_000:
             await asyncio.gather(*pending)
             pending.clear()

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench import crowd, loading
+from tests.bench import crowd
 from tests.bench.arena import Arena, Cpu
 from tests.bench.contestants import Running, System, hearing, running
-from tests.bench.pacing import pace
+from tests.bench.pacing import open_postings, pace
 from tests.bench.workload import FIX_EVERY_MS, Truth, Workload, firsts, truth
 
 WARM_S = 2.0  # of a latency run, while connections open
@@ -135,7 +135,7 @@ async def fan_out(ready: Prepared, system: System, burst: int) -> list[Result]:
         for first, offers in ((0, late[:1]), (1, late[1:])):
             expected = truth(replace(work, posting=np.array(offers)))
             before = len((await arena.alerts(_all(work, late))).pairs)
-            began = await loading.open_postings(arena.stack.kafka_url, offers, first)
+            began = await asyncio.to_thread(open_postings, arena.stack.kafka_url, offers, first)
             await arena.finished(lambda: True, before + len(expected.must), 0.5, 60)
             told = await arena.alerts(_all(work, late))
             mine = told.at >= began - 0.001

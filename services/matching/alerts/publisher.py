@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -98,20 +99,21 @@ class AlertPublisher:
 
         alerts.v1 has as many partitions as locations.v1 and the same key, so an alert goes where its citizen is.
         """
-        by_partition: dict[int, list[ReadyBatch]] = {}
+        by_partition: dict[int, deque[ReadyBatch]] = {}
         for partition, records, alerts in self._writer.write(
             matches, received_us, now := self._clock(), tracing.current_headers()
         ):
             ready = ReadyBatch(packed(records), alerts, to_ms(now), ZSTD)
-            by_partition.setdefault(partition, []).append(ready)
+            by_partition.setdefault(partition, deque()).append(ready)
         columns.tally(matches, self._engine.postings.table.rows, self._sent)
-        if len(by_partition) == 1:
-            return [one for only in by_partition.items() for one in await self._send_to(*only)]
-        sent = await asyncio.gather(*(self._send_to(partition, ready) for partition, ready in by_partition.items()))
-        return [one for some in sent for one in some]
-
-    async def _send_to(self, partition: int, batches: list[ReadyBatch]) -> list[Acknowledged]:
-        return [await self._producer.send_batch(batch, ALERTS.name, partition=partition) for batch in batches]
+        sent: list[Acknowledged] = []
+        while (
+            by_partition
+        ):  # of each partition one, then of each the next: a second one waits until the first is at the broker
+            for partition, batches in by_partition.items():
+                sent.append(await self._producer.send_batch(batches.popleft(), ALERTS.name, partition=partition))
+            by_partition = {partition: batches for partition, batches in by_partition.items() if batches}
+        return sent
 
     def _acknowledged(self, matches: Rows, received_us: I64) -> None:
         if len(matches) and len(received_us):

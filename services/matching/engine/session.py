@@ -30,6 +30,7 @@ from services.matching.positions.wire import decode
 from services.matching.settings import Settings
 from shared import telemetry
 from shared.clock import Clock
+from shared.contracts.alert import ALERTS
 from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
 from shared.geo import District
@@ -81,6 +82,8 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         )  # fmt: skip
         try:
             await self._producer.start()
+            # Or the first alert would wait for what the broker says of its topic.
+            await self._producer.partitions_for(ALERTS.name)
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
             await self._state.start()
             with uncollected():

@@ -100,6 +100,7 @@ class Shell:
 
     async def run(self) -> None:
         await asyncio.gather(self._producer.start(), self._peer.open())
+        await self._producer.partitions_for(ALERTS.name)
         await _from_the_start(self._opens, POSTINGS.name, POSTINGS.partitions)
         held = 0
         while held < self._config["postings"]:

@@ -7,9 +7,11 @@ spells out all partitions and reads as many answers, each time. aiokafka has no 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeAlias
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.protocol.fetch import FetchRequest
 
 Partition: TypeAlias = tuple[str, int]
@@ -44,6 +46,18 @@ class FetchSession:
         known = {} if epoch == FIRST else self._known
         changed = {where for where, asked in wanted.items() if known.get(where) != asked}
         return _Difference(request, self._id, epoch, changed, known.keys() - wanted.keys())
+
+
+def remember_fetches(consumer: AIOKafkaConsumer) -> None:
+    """Of a consumer that is about to start, or has: a session with every broker that it fetches from."""
+    send, sessions = consumer._client.send, dict[int, FetchSession]()
+
+    async def sent(node_id: int, request: Any, **how: Any) -> Any:
+        if not isinstance(request, FetchRequest):
+            return await send(node_id, request, **how)
+        return await sessions.setdefault(node_id, FetchSession()).fetch(request, partial(send, node_id, **how))
+
+    consumer._client.send = sent
 
 
 class _Difference(FetchRequest):  # type: ignore[misc]

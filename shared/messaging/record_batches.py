@@ -12,7 +12,6 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 
 import zstandard
@@ -24,7 +23,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c
 
 from shared import telemetry
-from shared.messaging.fetch_session import FetchSession
+from shared.messaging.fetch_session import remember_fetches
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 AFTER_LENGTH, CRC_AT, CRC_FROM = 12, 17, 21
@@ -152,16 +151,15 @@ class BatchConsumer:
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self.consumer = consumer
         self._fetched: dict[TopicPartition, tuple[int, bytes]] = {}
-        self._sessions: dict[int, FetchSession] = {}
+        remember_fetches(consumer)
         self._send = consumer._client.send
         consumer._client.send = self._sent
 
     async def _sent(self, node_id: int, request: Any, **how: Any) -> Any:
         """Keeps what a fetch brought: aiokafka hands on only what it has taken apart."""
+        response = await self._send(node_id, request, **how)
         if not isinstance(request, FetchRequest):
-            return await self._send(node_id, request, **how)
-        session = self._sessions.setdefault(node_id, FetchSession())
-        response = await session.fetch(request, partial(self._send, node_id, **how))
+            return response
         asked = {(topic, p): offset for topic, parts in request.topics for p, offset, *_ in parts}
         for topic, partitions in response.topics:
             for partition, *_, raw in partitions:

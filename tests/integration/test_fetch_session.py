@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.fetch import FetchRequest
 
 from shared.messaging import kafka
-from shared.messaging.fetch_session import FetchSession
+from shared.messaging.fetch_session import FetchSession, remember_fetches
 from tests.integration.groups import fresh_topic
 from tests.stacks import Addresses
 
@@ -108,3 +109,42 @@ async def test_after_a_fetch_whose_answer_never_came_everything_is_asked_for(fet
         await fetching.session.fetch(request, lost)
     assert await fetching.fetch({0: 0, 1: 0, 2: 0}) == first
     assert set(fetching.named()) == {0, 1, 2}
+
+
+async def test_a_consumer_that_remembers_reads_what_comes_and_again_what_it_seeks(stack: Addresses) -> None:
+    topic = await fresh_topic(stack.kafka_url, partitions=3)
+    there = [TopicPartition(topic, p) for p in range(3)]
+    producer, consumer = kafka.producer(stack.kafka_url, linger_ms=0), kafka.consumer(stack.kafka_url, group=None)
+    consumer.assign(there)
+    await producer.start()
+    await consumer.start()
+    remember_fetches(consumer)
+    try:
+        for said in ("first", "second"):
+            for p in range(3):
+                await producer.send_and_wait(topic, said.encode(), partition=p)
+            assert await taken(consumer, 3) == {(p, said.encode()) for p in range(3)}
+        consumer.seek(there[1], 0)
+        assert await taken(consumer, 2) == {(1, b"first"), (1, b"second")}
+        consumer.assign(there[:2])
+        consumer.seek(there[0], 1)
+        consumer.seek(there[1], 2)
+        assert await taken(consumer, 1) == {(0, b"second")}
+        consumer.assign(there)
+        for tp in there:
+            consumer.seek(tp, 1)
+        assert await taken(consumer, 3) == {(p, b"second") for p in range(3)}
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+async def taken(consumer: AIOKafkaConsumer, records: int) -> set[tuple[int, bytes]]:
+    """The next so many records, and no more of them."""
+    found: list[tuple[int, bytes]] = []
+    async with asyncio.timeout(30):
+        while len(found) < records:
+            some = await consumer.getmany(timeout_ms=200)
+            found += [(r.partition, r.value) for many in some.values() for r in many]
+    assert len(found) == records
+    return set(found)

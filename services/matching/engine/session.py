@@ -37,6 +37,7 @@ from shared.geo import District
 from shared.messaging import dead_letters, kafka, tracing
 from shared.messaging.consumer import Halted
 from shared.messaging.envelope import BadRecordError
+from shared.messaging.fetch_session import remember_fetches
 from shared.messaging.partitions import partition_of
 from shared.messaging.progress import Progress
 from shared.messaging.record_batches import BatchConsumer, Item, next_offset, opened, to_be_traced
@@ -86,6 +87,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._producer.partitions_for(ALERTS.name)
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
             await self._state.start()
+            remember_fetches(self._state)
             with uncollected():
                 await self._restoring.postings()
             self._engine.postings.cells.pack()

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 GATHER_S = 0.03
 POSITIONS_SOON_S = 0.2
 POSITIONS_EVERY_MS = 3_000
-FEW = 1_000
+FEW, ROUND = 1_000, 64  # positions
 AT_ONCE = 100  # postings written at a time: meanwhile nothing else is done
 Settled = Callable[[], AbstractAsyncContextManager[None]]
 KEPT = ["citizen", "lat", "lon", "accuracy_m", "observed_ms", "partition", "epoch"]
@@ -199,8 +199,8 @@ class Shares:
         return kept
 
     async def _put_moved(self, moved: Sequence[Rows], names: Names, now_ms: int) -> None:
-        """Of each citizen the last fix, in the slot of its time. Few go in one round, many slot by slot: meanwhile nothing else is
-        done.
+        """Of each citizen the last fix, in the slot of its time, in rounds so small that no fix waits long for one to be put
+        together; a round for each slot would cost more.
         """
         rows = np.concatenate(moved) if moved else np.zeros(0, FIX)[KEPT]
         _, last = np.unique(rows["citizen"][::-1], return_index=True)
@@ -211,7 +211,7 @@ class Shares:
             some = rows[(rows["partition"] == partition) & (slots == slot)]
             fixes = dict(zip([names.raw(row) for row in some["citizen"].tolist()], _packed(some), strict=True))
             round_[partition, slot] = fixes
-            if sum(map(len, round_.values())) > FEW:
+            if sum(map(len, round_.values())) >= ROUND:
                 await store.put_fixes(self._redis, round_, self._ttl_s, now_ms)
                 round_ = {}
         if round_:

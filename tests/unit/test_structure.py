@@ -244,6 +244,13 @@ def sleeps(node: ast.AST) -> Iterator[ast.Call]:
         yield from sleeps(child)
 
 
+@pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
+def test_nothing_is_left_to_be_implemented(path: Path) -> None:
+    """What others must bring is abstract: whoever lacks it cannot be made, instead of failing once it is called."""
+    raised = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Raise)]
+    assert [node.lineno for node in raised if node.exc and "NotImplemented" in ast.unparse(node.exc)] == []
+
+
 @pytest.mark.parametrize("path", sources("tests"), ids=name_of)
 def test_tests_neither_sleep_for_a_time_nor_replace_our_own_code(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))

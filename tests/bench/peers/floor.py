@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -67,7 +68,7 @@ class Floor(Peer):
         return self._firsts.get((citizen, turn), ())
 
 
-class ByTheEnginesClient(Shell):
+class ByTheEnginesClient(Shell, ABC):
     """Whole batches in, and as many alerts out as there would be, `alerts_per_fix` times the fixes."""
 
     def __init__(self, peer: Peer) -> None:
@@ -83,8 +84,8 @@ class ByTheEnginesClient(Shell):
         await self._tell(rows, np.bincount(rows["partition"], minlength=ALERTS.partitions))
         return len(rows)
 
-    async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None: ...
 
 
 class WholeBatches(ByTheEnginesClient):

@@ -1,4 +1,4 @@
-"""What a broker remembers from one fetch to the next (incremental fetch sessions, KIP-227).
+"""What is asked of one broker from one fetch to the next (incremental fetch sessions, KIP-227; Fetch v11).
 
 A fetch names the partitions that changed, the answer those that have something new. Without, a client that waits for one fix
 spells out all partitions and reads as many answers, each time. aiokafka has no sessions.
@@ -6,80 +6,107 @@ spells out all partitions and reads as many answers, each time. aiokafka has no 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from functools import partial
-from itertools import groupby
-from typing import Any, TypeAlias
+import struct
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
-from aiokafka import AIOKafkaConsumer
-from aiokafka.protocol.fetch import FetchRequest
+from aiokafka import TopicPartition
 
-Partition: TypeAlias = tuple[str, int]
-Asked: TypeAlias = tuple[int, int]  # from which offset, at most how many bytes
-Send: TypeAlias = Callable[[FetchRequest], Awaitable[Any]]
+from shared.messaging.requests import SIZE, number_at, text, text_at
 
+FETCH = (1, 11)
+WHOLE = struct.Struct(">iiiibii")  # replica, wait, least, most, isolation, session, epoch
+ONE = struct.Struct(">iiqqi")  # partition, leader's epoch, offset, log start, most
+ANSWER = struct.Struct(">ihi")  # throttled, error, session
+ANSWER_OF_ONE = struct.Struct(">ihqqq")  # partition, error, high watermark, last stable offset, log start
+ABORTED = struct.Struct(">qq")
+NOBODY, ANY = -1, -1  # a client is no replica, and asks whatever epoch the leader is in
 NONE, FIRST, LAST = 0, 0, (1 << 31) - 1
-SINCE_VERSION = 7
+
+
+class Limits(NamedTuple):
+    """Of every fetch: how long the broker may wait for how much, and how much it may send, altogether and of one partition."""
+
+    wait_ms: int
+    least_bytes: int
+    most_bytes: int
+    most_of_one_bytes: int
+    isolation: int
+
+
+class Fetched(NamedTuple):
+    """What an answer says of a partition."""
+
+    where: TopicPartition
+    error_code: int
+    high_watermark: int
+    last_stable_offset: int
+    aborted: list[tuple[int, int]]
+    raw: bytes
 
 
 class FetchSession:
     """With one broker, one fetch at a time. After a fault, and where the broker keeps no session, everything is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.forget()
+
+    def forget(self) -> None:
+        """The next fetch begins a session anew."""
         self._id, self._epoch = NONE, FIRST
-        self._known: dict[Partition, Asked] = {}
+        self._known: dict[TopicPartition, int] = {}
+        self._wanted: dict[TopicPartition, int] = {}
 
-    async def fetch(self, request: FetchRequest, send: Send) -> Any:
-        """The broker's answer; of partitions that have nothing new it says nothing."""
-        wanted = {(topic, p): (offset, most) for topic, parts in request.topics for p, offset, most in parts}
-        epoch, self._epoch = self._epoch, FIRST  # unless the answer says that the broker is as far as we are
-        response = await send(self._next(request, wanted, epoch))
-        if epoch != FIRST and response.error_code:  # the session is gone, or the broker another one
-            epoch = FIRST
-            response = await send(self._next(request, wanted, epoch))
-        self._id = getattr(response, "session_id", NONE)
-        if self._id != NONE and not response.error_code:
-            self._epoch, self._known = epoch % LAST + 1, wanted
-        return response
+    @property
+    def begins(self) -> bool:
+        return self._epoch == FIRST
 
-    def _next(self, request: FetchRequest, wanted: dict[Partition, Asked], epoch: int) -> FetchRequest:
-        known = {} if epoch == FIRST else self._known
-        changed = {where for where, asked in wanted.items() if known.get(where) != asked}
-        return _Difference(request, self._id, epoch, changed, known.keys() - wanted.keys())
+    def request(self, wanted: Mapping[TopicPartition, int]) -> bytes:
+        """The body of a fetch of these partitions from these offsets on."""
+        self._wanted, most = dict(wanted), self._limits
+        changed = [where for where, offset in wanted.items() if self._known.get(where) != offset]
+        gone = self._known.keys() - wanted.keys()
+        each = ((tp, ONE.pack(tp.partition, ANY, wanted[tp], ANY, most.most_of_one_bytes)) for tp in changed)
+        head = WHOLE.pack(
+            NOBODY, most.wait_ms, most.least_bytes, most.most_bytes, most.isolation, self._id, self._epoch
+        )
+        return head + _by_topic(each) + _by_topic((tp, SIZE.pack(tp.partition)) for tp in gone) + text("")
 
-
-def remember_fetches(consumer: AIOKafkaConsumer) -> None:
-    """Of a consumer that is about to start, or has: a session with every broker that it fetches from."""
-    send, sessions = consumer._client.send, dict[int, FetchSession]()
-
-    async def sent(node_id: int, request: Any, **how: Any) -> Any:
-        if not isinstance(request, FetchRequest):
-            return await send(node_id, request, **how)
-        return await sessions.setdefault(node_id, FetchSession()).fetch(request, partial(send, node_id, **how))
-
-    consumer._client.send = sent
+    def answered(self, answer: memoryview) -> tuple[int, Collection[Fetched]]:
+        """An error code of the whole fetch, after which the session begins anew, or 0; and what the broker has."""
+        _, error_code, session_id = ANSWER.unpack_from(answer)
+        if error_code:
+            self.forget()
+            return error_code, ()
+        if session_id == NONE:
+            self.forget()
+        else:
+            self._id, self._known, self._epoch = session_id, self._wanted, self._epoch % LAST + 1
+        return 0, list(_fetched(answer))
 
 
-class _Difference(FetchRequest):  # type: ignore[misc]
-    """As much of a fetch as the broker does not know."""
+def _by_topic(each: Iterable[tuple[TopicPartition, bytes]]) -> bytes:
+    topics: dict[str, list[bytes]] = {}
+    for where, packed in each:
+        topics.setdefault(where.topic, []).append(packed)
+    parts = [SIZE.pack(len(topics))]
+    for topic, some in topics.items():
+        parts += (text(topic), SIZE.pack(len(some)), *some)
+    return b"".join(parts)
 
-    def __init__(
-        self,
-        whole: FetchRequest,
-        session_id: int,
-        epoch: int,
-        changed: Collection[Partition],
-        gone: Iterable[Partition],
-    ) -> None:
-        self._whole, self._session = whole, (session_id, epoch)
-        self._changed, self._gone = changed, gone
 
-    def build(self, kind: type[Any]) -> Any:
-        built = self._whole.build(kind)
-        if kind.API_VERSION >= SINCE_VERSION:
-            built.session_id, built.session_epoch = self._session
-            named = ((topic, [p for p in parts if (topic, p[0]) in self._changed]) for topic, parts in built.topics)
-            built.topics = [(topic, parts) for topic, parts in named if parts]
-            by_topic = groupby(sorted(self._gone), lambda where: where[0])
-            built.forgotten_topics_data = [(topic, [p for _, p in ones]) for topic, ones in by_topic]
-        return built
+def _fetched(answer: memoryview) -> Iterator[Fetched]:
+    topics, at = number_at(answer, ANSWER.size)
+    for _ in range(topics):
+        topic, at = text_at(answer, at)
+        partitions, at = number_at(answer, at)
+        for _ in range(partitions):
+            partition, error_code, high, stable, _ = ANSWER_OF_ONE.unpack_from(answer, at)
+            transactions, at = number_at(answer, at + ANSWER_OF_ONE.size)
+            ends = at + max(0, transactions) * ABORTED.size
+            aborted = [ABORTED.unpack_from(answer, one) for one in range(at, ends, ABORTED.size)]
+            size, at = number_at(answer, ends + SIZE.size)  # between them, which replica it would rather have asked
+            raw = bytes(answer[at : at + max(0, size)])
+            at += max(0, size)
+            yield Fetched(TopicPartition(topic, partition), error_code, high, stable, aborted, raw)

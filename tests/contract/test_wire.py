@@ -72,9 +72,7 @@ def batches(cases: list[Case], now: datetime, trace: list[tuple[str, bytes]]) ->
         )  # fmt: skip
     received = np.array([to_us(case.received) for case in cases], np.int64)
     for batch in AlertWriter(world.engine, district()).write(matches, received, now, trace):
-        ready = ReadyBatch(bytes(batch.records), batch.alerts, 1_700_000_000_000, 0)
-        ready._set_producer_state(7, 1, 42)
-        yield ready._build()
+        yield ReadyBatch(bytes(batch.records), batch.alerts, 1_700_000_000_000, 0).whole(7, 1, 42)
 
 
 def told(about: Posting, settings: Watch, distance_m: float | None, now: Any = NOW, rule: str = "") -> Alert:

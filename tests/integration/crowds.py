@@ -13,11 +13,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from deploy.local import ports
+from services.matching.engine.session import GROUP
 from services.matching.settings import Settings
 from shared.contracts import Posting
+from shared.contracts.location import LOCATIONS
 from shared.messaging import kafka
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
 from tests.desk_of_matching import MatchingDesk
@@ -133,6 +135,21 @@ class Crowd:
         missing, unexpected = self.steps_of(expected - told), self.steps_of(told - expected)
         assert not missing, f"{len(missing)} of {len(expected)} missing: {missing[:5]}"
         assert not unexpected
+
+    async def all_taken(self) -> None:
+        """Every fix is behind the engine for good: who reads on begins after the last."""
+        where = [TopicPartition(LOCATIONS.name, partition) for partition in range(LOCATIONS.partitions)]
+        consumer = kafka.consumer(self.desk.settings.kafka_url, group=GROUP)
+        await consumer.start()
+        try:
+            ends = await consumer.end_offsets(where)
+
+            async def committed() -> bool:
+                return all([(await consumer.committed(tp) or 0) >= ends[tp] for tp in where])
+
+            await until(committed, 30, what="the engine's offsets reach the end of the fixes")
+        finally:
+            await consumer.stop()
 
     def steps_of(self, pairs: Told) -> list[tuple[str, UUID, list[int]]]:
         """Pairs with the steps at which the citizen stood there, to find a fault by."""

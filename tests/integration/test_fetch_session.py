@@ -4,53 +4,74 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
-from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.protocol.fetch import FetchRequest_v11
 
 from shared.messaging import kafka
-from shared.messaging.fetch_session import FetchSession, remember_fetches
+from shared.messaging.fetch_session import FETCH, FetchSession, Limits
+from shared.messaging.requests import ask, connection_to
 from tests.integration.groups import fresh_topic
 from tests.stacks import Addresses
 
 pytestmark = pytest.mark.integration
 
-WAIT_MS, ROOM = 100, 1 << 20
+LIMITS = Limits(wait_ms=100, least_bytes=1, most_bytes=1 << 20, most_of_one_bytes=1 << 20, isolation=0)
 
 
 class Fetching:
     """A topic of three partitions with one record in each, and a session that reads it."""
 
+    within_s = 10.0
+
     def __init__(self, client: AIOKafkaClient, producer: AIOKafkaProducer, topic: str) -> None:
         self._client, self._producer, self._topic = client, producer, topic
-        self.session = FetchSession()
-        self.requests: list[Any] = []
+        self.session = FetchSession(LIMITS)
+        self.requests: list[FetchRequest_v11] = []
 
     async def produce(self, partition: int) -> None:
         await self._producer.send_and_wait(self._topic, b"v", partition=partition)
 
     async def fetch(self, offsets: dict[int, int]) -> dict[int, bytes]:
         """What the answer says of each partition that it names."""
-        node = self._client.cluster.leader_for_partition(TopicPartition(self._topic, 0))
-        request = FetchRequest(WAIT_MS, 1, ROOM, 0, [(self._topic, [(p, at, ROOM) for p, at in offsets.items()])])
-        response = await self.session.fetch(request, partial(self._sent, node))
-        assert response.error_code == 0
-        return {p: bytes(raw or b"") for _, parts in response.topics for p, *_, raw in parts}
+        error_code, fetched = self.session.answered(await self.answer(offsets))
+        if error_code:
+            raise for_code(error_code)
+        assert {one.where.topic for one in fetched} <= {self._topic}
+        assert all(one.error_code == 0 for one in fetched)
+        return {one.where.partition: one.raw for one in fetched}
 
-    async def _sent(self, node: int, request: FetchRequest) -> Any:
+    async def answer(self, offsets: dict[int, int]) -> memoryview:
+        node = self._client.cluster.leader_for_partition(TopicPartition(self._topic, 0))
         assert await self._client.ready(node)
-        versions = next(iter(self._client._conns.values()))._versions
-        self.requests.append(request.prepare(versions))
-        return await self._client.send(node, request)
+        connection = connection_to(self._client, node)
+        assert connection is not None
+        body = self.session.request({TopicPartition(self._topic, p): offset for p, offset in offsets.items()})
+        self.requests.append(FetchRequest_v11.decode(body))
+        answer: asyncio.Future[memoryview | KafkaError] = asyncio.get_running_loop().create_future()
+        ask(connection, FETCH, body, self.within_s, answer.set_result)
+        told = await answer
+        if isinstance(told, KafkaError):
+            raise told
+        return told
 
     def named(self) -> list[int]:
         """The partitions that the last request spelled out."""
         return [p for _, parts in self.requests[-1].topics for p, *_ in parts]
+
+    async def drop(self) -> None:
+        """The connection to the broker, while a fetch is under way."""
+        fetch = asyncio.create_task(self.answer({0: 1, 1: 1, 2: 1}))
+        sent = len(self.requests)
+        while len(self.requests) == sent:
+            await asyncio.sleep(0)
+        for connection in [*self._client._conns.values()]:
+            connection.close()
+        await fetch
 
 
 @pytest_asyncio.fixture
@@ -91,60 +112,26 @@ async def test_a_partition_that_is_left_out_says_nothing_until_it_is_asked_for_a
     assert set(await fetching.fetch({0: 1, 1: 0, 2: 1})) == {1}
 
 
-async def test_a_session_that_the_broker_does_not_know_is_begun_anew_within_the_fetch(fetching: Fetching) -> None:
+async def test_a_session_that_the_broker_does_not_know_is_begun_anew_by_the_next_fetch(fetching: Fetching) -> None:
     first = await fetching.fetch({0: 0, 1: 0, 2: 0})
     fetching.session._id += 1
+    with pytest.raises(KafkaError):
+        await fetching.fetch({0: 0, 1: 0, 2: 0})
     assert await fetching.fetch({0: 0, 1: 0, 2: 0}) == first
     assert [request.session_epoch for request in fetching.requests] == [0, 1, 0]
 
 
 async def test_after_a_fetch_whose_answer_never_came_everything_is_asked_for(fetching: Fetching) -> None:
     first = await fetching.fetch({0: 0, 1: 0, 2: 0})
-    request = FetchRequest(WAIT_MS, 1, ROOM, 0, [])
-
-    async def lost(_: FetchRequest) -> Any:
-        raise ConnectionError
-
-    with pytest.raises(ConnectionError):
-        await fetching.session.fetch(request, lost)
+    with pytest.raises(KafkaConnectionError):
+        await fetching.drop()
+    fetching.session.forget()
     assert await fetching.fetch({0: 0, 1: 0, 2: 0}) == first
     assert set(fetching.named()) == {0, 1, 2}
 
 
-async def test_a_consumer_that_remembers_reads_what_comes_and_again_what_it_seeks(stack: Addresses) -> None:
-    topic = await fresh_topic(stack.kafka_url, partitions=3)
-    there = [TopicPartition(topic, p) for p in range(3)]
-    producer, consumer = kafka.producer(stack.kafka_url, linger_ms=0), kafka.consumer(stack.kafka_url, group=None)
-    consumer.assign(there)
-    await producer.start()
-    await consumer.start()
-    remember_fetches(consumer)
-    try:
-        for said in ("first", "second"):
-            for p in range(3):
-                await producer.send_and_wait(topic, said.encode(), partition=p)
-            assert await taken(consumer, 3) == {(p, said.encode()) for p in range(3)}
-        consumer.seek(there[1], 0)
-        assert await taken(consumer, 2) == {(1, b"first"), (1, b"second")}
-        consumer.assign(there[:2])
-        consumer.seek(there[0], 1)
-        consumer.seek(there[1], 2)
-        assert await taken(consumer, 1) == {(0, b"second")}
-        consumer.assign(there)
-        for tp in there:
-            consumer.seek(tp, 1)
-        assert await taken(consumer, 3) == {(p, b"second") for p in range(3)}
-    finally:
-        await consumer.stop()
-        await producer.stop()
-
-
-async def taken(consumer: AIOKafkaConsumer, records: int) -> set[tuple[int, bytes]]:
-    """The next so many records, and no more of them."""
-    found: list[tuple[int, bytes]] = []
-    async with asyncio.timeout(30):
-        while len(found) < records:
-            some = await consumer.getmany(timeout_ms=200)
-            found += [(r.partition, r.value) for many in some.values() for r in many]
-    assert len(found) == records
-    return set(found)
+async def test_an_answer_that_takes_too_long_ends_the_connection_and_who_waits_is_told(fetching: Fetching) -> None:
+    await fetching.fetch({0: 0, 1: 0, 2: 0})
+    fetching.within_s = 0.001  # the broker waits a hundred times as long for something new
+    with pytest.raises(KafkaConnectionError):
+        await fetching.fetch({0: 1, 1: 1, 2: 1})

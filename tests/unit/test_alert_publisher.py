@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
 from uuid import uuid4
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 
-from services.matching.alerts.publisher import MUCH, AlertPublisher
+from services.matching.alerts.publisher import AT_ONCE, AlertPublisher
 from shared import telemetry
 from shared.geo import district
+from shared.messaging.record_batches import ReadyBatch
 from tests.engines import HANEUL, PLACE, Step, World, columns, watch
 from tests.samples import NOW, posting
 
 
 class Taking:
-    """A producer whose broker takes everything at once, or refuses it."""
+    """A broker that takes everything at once, or refuses it."""
 
     def __init__(self, fault: Exception | None = None) -> None:
         self.alerts, self._fault = 0, fault
 
-    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[None]:
-        self.alerts += batch.record_count()
+    def send(self, batches: Sequence[tuple[int, ReadyBatch]]) -> list[asyncio.Future[None]]:
+        self.alerts += sum(batch.count for _, batch in batches)
+        return [self._answer() for _ in batches]
+
+    async def room(self) -> None:
+        """There always is."""
+
+    def _answer(self) -> asyncio.Future[None]:
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._fault is not None:
             taken.set_exception(self._fault)
@@ -60,7 +67,7 @@ async def test_each_alert_is_counted_by_kind_and_cause() -> None:
     assert producer.alerts == sum(expected.values())
 
 
-@pytest.mark.parametrize("postings", [0, 1, 5, MUCH + 1])
+@pytest.mark.parametrize("postings", [0, 1, 5, AT_ONCE + 1])
 async def test_few_alerts_and_many_are_begun_alike_and_timed_once_they_are_acknowledged(postings: int) -> None:
     world, producer, before = World(), Taking(), timed()
     publisher = AlertPublisher(world.engine, producer, district(), lambda: NOW)
@@ -75,7 +82,7 @@ async def test_few_alerts_and_many_are_begun_alike_and_timed_once_they_are_ackno
     assert timed() - before == (1 if postings else 0)
 
 
-@pytest.mark.parametrize("postings", [1, MUCH + 1])
+@pytest.mark.parametrize("postings", [1, 5])
 async def test_what_the_broker_refuses_is_raised_to_whoever_waits_and_not_timed(postings: int) -> None:
     world, before = World(), timed()
     publisher = AlertPublisher(world.engine, Taking(KafkaTimeoutError()), district(), lambda: NOW)

@@ -12,8 +12,10 @@ from services.matching.engine.changes import TOGETHER, Changes
 from services.matching.engine.erasure import Erasure
 from services.matching.engine.shares import Shares
 from shared.contracts import Event, Posting
+from shared.contracts.alert import ALERTS
 from shared.geo import district
 from shared.messaging import kafka
+from shared.messaging.batch_producer import BatchProducer
 from shared.messaging.envelope import body_of, headers_of, kafka_headers
 from shared.redis import connect
 from tests.engines import Told, World, next_of, place, watch
@@ -31,9 +33,10 @@ def record(event: Event, nth: int, body: bytes | None = None) -> ConsumerRecord:
 def changes(world: World) -> Changes:
     """Over clients that never connect."""
     shares = Shares(connect(f"redis://{NOBODY_LISTENS}/0"), district(), 600)
-    producer = kafka.producer(NOBODY_LISTENS)
     erasure = Erasure(NOBODY_LISTENS, kafka.consumer(NOBODY_LISTENS, group=None))
-    alerts = AlertPublisher(world.engine, producer, district(), lambda: world.now)
+    alerts = AlertPublisher(
+        world.engine, BatchProducer(kafka.producer(NOBODY_LISTENS), ALERTS.name), district(), lambda: world.now
+    )
     return Changes(world.engine, shares, erasure, alerts, lambda: world.now)
 
 

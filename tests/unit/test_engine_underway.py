@@ -10,9 +10,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, RequestTimedOutError
 
-from services.matching.engine import underway
 from services.matching.engine.fixes import Fixes
-from services.matching.engine.underway import OnItsWay, Underway
+from services.matching.engine.underway import MOST_BATCHES, OnItsWay, Underway
 from shared.messaging.progress import Progress
 from tests.waiting import until
 
@@ -57,7 +56,7 @@ class Desk:
 
 async def turns() -> None:
     """As many of the event loop as anything here could need to get on."""
-    for _ in range(4 * underway.HANDED_ON):
+    for _ in range(20):
         await asyncio.sleep(0)
 
 
@@ -94,7 +93,7 @@ async def test_nothing_after_a_batch_that_failed_is_ever_remembered() -> None:
 
 async def test_the_next_batch_is_taken_while_one_is_on_its_way_and_not_while_two_are() -> None:
     desk = Desk()
-    made = [desk.batch(nth) for nth in range(1, underway.MOST_BATCHES + 2)]
+    made = [desk.batch(nth) for nth in range(1, MOST_BATCHES + 2)]
     for batch in made[:-1]:
         await desk.underway.add(batch)
     one_more = asyncio.create_task(desk.underway.add(made[-1]))

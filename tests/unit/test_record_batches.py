@@ -72,8 +72,7 @@ def test_a_section_that_is_not_one_whole_frame_is_refused_and_the_next_one_is_re
 def test_a_ready_batch_says_who_produced_it() -> None:
     (batch,) = plain_batches(built(0, [b"abc"], ZSTD), WHERE, 0) or []
     ready = ReadyBatch(batch.whole[61:], 1, 1_000, ZSTD)
-    ready._set_producer_state(7, 3, 11)
-    read = DefaultRecordBatch(ready._build())
+    read = DefaultRecordBatch(ready.whole(7, 3, 11))
     assert read.validate_crc()
     assert (read.producer_id, read.producer_epoch, read.base_sequence) == (7, 3, 11)
     assert [record.value for record in read] == [b"abc"]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 import numpy as np
-from aiokafka import AIOKafkaProducer
 
 from services.matching.alerts import columns
 from services.matching.alerts.wire import AlertWriter
@@ -19,29 +17,29 @@ from services.matching.engine.matches import CAUSES
 from services.matching.engine.tables import I64, Rows
 from shared import telemetry
 from shared.clock import Clock
-from shared.contracts.alert import ALERTS
 from shared.geo import District
 from shared.messaging import tracing
 from shared.messaging.record_batches import ZSTD, ReadyBatch, packed
 
-AT_ONCE = (
-    4_000  # a batch for each partition: they leave in one request, and the next are made while the broker takes them
-)
-HANDED_ON, MUCH = (
-    4,
-    200,
-)  # turns of the event loop until the client has written a request; what few take the next can wait for
+AT_ONCE = 4_000  # a batch or two for each partition
 COUNTERS = {bit: [telemetry.ALERTS.labels(kind, cause) for cause in CAUSES] for kind, bit in KIND_BITS.items()}
 TALLIED = (max(COUNTERS) + 1) * len(CAUSES)
-Acknowledged = asyncio.Future[Any]
+Acknowledged: TypeAlias = asyncio.Future[Any]
 NO_FIXES: I64 = np.zeros(0, np.int64)
+
+
+class Sending(Protocol):
+    """As BatchProducer does."""
+
+    def send(self, batches: Sequence[tuple[int, ReadyBatch]]) -> Sequence[Acknowledged]: ...
+    async def room(self) -> None: ...
 
 
 class AlertPublisher:
     """Turns an engine's matches into acknowledged alerts. Not for two callers at a time."""
 
-    def __init__(self, engine: Engine, producer: AIOKafkaProducer, where: District, clock: Clock) -> None:
-        self._engine, self._producer, self._clock = engine, producer, clock
+    def __init__(self, engine: Engine, broker: Sending, where: District, clock: Clock) -> None:
+        self._engine, self._broker, self._clock = engine, broker, clock
         self._writer = AlertWriter(engine, where)
         self._prepared = 0
         self._sent: I64 = np.zeros(TALLIED, np.int64)
@@ -58,20 +56,12 @@ class AlertPublisher:
         """The same for what is found piece by piece: the first leave while the others are being found."""
         waiting: list[Acknowledged] = []
         for piece in pieces:
-            for first in range(0, len(piece), AT_ONCE):
-                some = piece[first : first + AT_ONCE]
-                waiting += await self._send(some, received_us)
-                for _ in range(HANDED_ON if len(some) >= MUCH else 0):
-                    await asyncio.sleep(0)
+            waiting += await self._send(piece, received_us)
         await asyncio.gather(*waiting)
 
     async def begin(self, matches: Rows, received_us: I64) -> Acknowledged:
-        """As `publish`; done when every alert is acknowledged. Few are with the client when this returns: a task of their own
-        would cost them more than their way there.
-        """
-        if len(matches) >= MUCH:
-            return asyncio.ensure_future(self.publish(matches, received_us))
-        waiting = await self._send(matches, received_us) if len(matches) else []
+        """As `publish`, but it returns when all are on their way; what it returns is done when every alert is acknowledged."""
+        waiting = await self._send(matches, received_us)
         every = waiting[0] if len(waiting) == 1 else asyncio.gather(*waiting)
         every.add_done_callback(lambda done: None if _failed(done) else self._acknowledged(matches, received_us))
         return every
@@ -95,24 +85,22 @@ class AlertPublisher:
         self._sent[:] = 0
 
     async def _send(self, matches: Rows, received_us: I64) -> list[Acknowledged]:
-        """On their way, to be awaited. A partition has at most one batch waiting and one at the broker, which sets the pace.
+        """On their way, to be awaited. The broker sets the pace.
 
         alerts.v1 has as many partitions as locations.v1 and the same key, so an alert goes where its citizen is.
         """
-        by_partition: dict[int, deque[ReadyBatch]] = {}
-        for partition, records, alerts in self._writer.write(
-            matches, received_us, now := self._clock(), tracing.current_headers()
-        ):
-            ready = ReadyBatch(packed(records), alerts, to_ms(now), ZSTD)
-            by_partition.setdefault(partition, deque()).append(ready)
-        columns.tally(matches, self._engine.postings.table.rows, self._sent)
         sent: list[Acknowledged] = []
-        while (
-            by_partition
-        ):  # of each partition one, then of each the next: a second one waits until the first is at the broker
-            for partition, batches in by_partition.items():
-                sent.append(await self._producer.send_batch(batches.popleft(), ALERTS.name, partition=partition))
-            by_partition = {partition: batches for partition, batches in by_partition.items() if batches}
+        for first in range(0, len(matches), AT_ONCE):
+            piece, now = matches[first : first + AT_ONCE], self._clock()
+            written = self._writer.write(piece, received_us, now, tracing.current_headers())
+            sent += self._broker.send(
+                [
+                    (partition, ReadyBatch(packed(records), alerts, to_ms(now), ZSTD))
+                    for partition, records, alerts in written
+                ]
+            )
+            columns.tally(piece, self._engine.postings.table.rows, self._sent)
+            await self._broker.room()
         return sent
 
     def _acknowledged(self, matches: Rows, received_us: I64) -> None:

@@ -35,18 +35,20 @@ from shared.contracts.location import LOCATIONS
 from shared.contracts.posting import POSTINGS
 from shared.geo import District
 from shared.messaging import dead_letters, kafka, tracing
+from shared.messaging.batch_consumer import BatchConsumer
+from shared.messaging.batch_producer import BatchProducer
 from shared.messaging.consumer import Halted
 from shared.messaging.envelope import BadRecordError
-from shared.messaging.fetch_session import remember_fetches
 from shared.messaging.partitions import partition_of
 from shared.messaging.progress import Progress
-from shared.messaging.record_batches import BatchConsumer, Item, next_offset, opened, to_be_traced
+from shared.messaging.record_batches import Item, next_offset, opened, to_be_traced
 from shared.redis import connect
 
 log = structlog.get_logger()
 
 GROUP = "matching-engine"
 POLL_MS = 20
+MOST_CHANGES = 5_000
 LOOK_EVERY_S = 0.2  # at what waits, and for offsets to be committed
 OUTCOMES = [telemetry.FIXES.labels(name) for name in kernel.OUTCOMES]
 
@@ -71,9 +73,11 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
     async def run(self) -> None:
         """Postings first, whole; then join the group, and take what comes."""
         self._fixes = kafka.consumer(self._settings.kafka_url, group=GROUP, max_records=self._settings.batch_fixes)
-        self._state = kafka.consumer(self._settings.kafka_url, group=None, max_records=5_000)
+        self._state = kafka.consumer(self._settings.kafka_url, group=None, max_records=MOST_CHANGES)
         self._producer = kafka.producer(self._settings.kafka_url, linger_ms=1, client_id=GROUP)
-        self._alerts = AlertPublisher(self._engine, self._producer, self._district, self._clock)
+        self._alerts = AlertPublisher(
+            self._engine, BatchProducer(self._producer, ALERTS.name), self._district, self._clock
+        )
         self._underway = Underway(self._shares.moved, self._fixes, self._progress)
         self._erasure = Erasure(self._settings.kafka_url, self._fixes)
         self._changes = Changes(self._engine, self._shares, self._erasure, self._alerts, self._clock)
@@ -87,7 +91,6 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._producer.partitions_for(ALERTS.name)
             self._state.assign([TopicPartition(POSTINGS.name, p) for p in range(POSTINGS.partitions)])
             await self._state.start()
-            remember_fetches(self._state)
             with uncollected():
                 await self._restoring.postings()
             self._engine.postings.cells.pack()
@@ -174,9 +177,10 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             yield
 
     async def _take_state(self) -> None:
+        changes = BatchConsumer(self._state)
         while not self._stopping.is_set():
-            taken = await self._state.getmany(timeout_ms=int(LOOK_EVERY_S * 1000))
-            records = [record for some in taken.values() for record in some]
+            taken = await changes.take(MOST_CHANGES, LOOK_EVERY_S)
+            records = [record for some in taken.values() for record in opened(some)]
             if not records:
                 continue
             async with self._settled():  # of who withdraws now no position may be noted later

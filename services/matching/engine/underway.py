@@ -20,12 +20,9 @@ from shared.messaging.progress import Progress
 
 log = structlog.get_logger()
 
-# While they wait for the broker a next one is made. More would only wait longer: the client has one request at a time on its
-# way to each broker, and what comes meanwhile makes a fuller batch.
+# While they wait for the broker a next one is made. More would only wait longer: of a partition one batch at a time is on its way,
+# and what comes meanwhile makes a fuller one.
 MOST_BATCHES = 1
-# Turns of the event loop until the client has written a request: before the next batch is looked at. A few fixes are looked at
-# in less time than that takes.
-HANDED_ON, MUCH = 5, 200
 
 
 class OnItsWay(NamedTuple):
@@ -59,8 +56,6 @@ class Underway:
     async def add(self, batch: OnItsWay) -> None:
         """Waits only while more are on their way than may be."""
         self._batches.append(batch)
-        for _ in range(HANDED_ON if len(batch.fixes) >= MUCH else 0):
-            await asyncio.sleep(0)
         while self._batches and (self._batches[0].sent.done() or len(self._batches) > MOST_BATCHES):
             await self._remember_first()
 

@@ -24,8 +24,10 @@ from services.matching.engine.tables import Rows
 from services.matching.positions.wire import decode
 from shared.contracts.alert import ALERTS
 from shared.geo import District, district
+from shared.messaging.batch_consumer import BatchConsumer
+from shared.messaging.batch_producer import BatchProducer
 from shared.messaging.partitions import partition_of
-from shared.messaging.record_batches import ZSTD, BatchConsumer, ReadyBatch, packed
+from shared.messaging.record_batches import ZSTD, ReadyBatch, packed
 from tests.bench import loading
 from tests.bench.loading import posting_id
 from tests.bench.peers.shell import Open, Pair, Peer, Place, Shell, config, main
@@ -94,18 +96,20 @@ class WholeBatches(ByTheEnginesClient):
     def __init__(self, peer: Peer) -> None:
         super().__init__(peer)
         self._owed, self._sent = np.zeros(ALERTS.partitions), list[Any]()
+        self._out: BatchProducer | None = None
         self._records, self._ends = _ready(self._config["postings"])
 
     async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None:
         self._owed += by_partition * self._config["alerts_per_fix"]
+        self._out = self._out or BatchProducer(self._producer, ALERTS.name)
         sent: list[Any] = []
         for partition, alerts in enumerate(self._owed.astype(int).tolist()):
             self._owed[partition] -= alerts
             for first in range(0, alerts, LONGEST):
                 count = min(LONGEST, alerts - first)
                 section = packed(self._records[: self._ends[count - 1]])
-                ready = ReadyBatch(section, count, STAMP_MS, ZSTD)
-                sent.append(await self._producer.send_batch(ready, ALERTS.name, partition=partition))
+                sent += self._out.send([(partition, ReadyBatch(section, count, STAMP_MS, ZSTD))])
+                await self._out.room()
         before, self._sent = self._sent, sent
         for one in before:
             await one
@@ -118,7 +122,9 @@ class Written(ByTheEnginesClient):
         super().__init__(peer)
         self._owed, self._rng, self._sent = 0.0, np.random.default_rng(7), list[asyncio.Future[None]]()
         engine, where = _holding(self._config["postings"])
-        self._publisher = AlertPublisher(engine, self._producer, where, lambda: datetime.now(UTC))
+        self._publisher = AlertPublisher(
+            engine, BatchProducer(self._producer, ALERTS.name), where, lambda: datetime.now(UTC)
+        )
         self._publisher.prepare()
 
     async def _tell(self, fixes: Rows, by_partition: np.ndarray[Any, Any]) -> None:

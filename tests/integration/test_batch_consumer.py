@@ -118,6 +118,17 @@ async def test_of_much_that_waits_some_is_taken_and_the_rest_next(
         assert [value for where, value in read if where == p] == [b"%d" % nth for nth in range(p, 12, PARTITIONS)]
 
 
+async def test_who_seeks_while_some_is_left_to_be_taken_reads_from_there(
+    stack: Addresses, topic: str, producer: AIOKafkaProducer
+) -> None:
+    for nth in range(3):
+        await producer.send_and_wait(topic, b"%d" % nth, partition=0)
+    async with reading(stack, topic) as batches:
+        assert await taken(batches, 1, most=1) == [(0, b"0")]
+        batches.consumer.seek(TopicPartition(topic, 0), 0)
+        assert await taken(batches, 3) == [(0, b"0"), (0, b"1"), (0, b"2")]
+
+
 async def test_what_a_partition_that_is_paused_has_comes_when_it_is_resumed(
     stack: Addresses, topic: str, producer: AIOKafkaProducer
 ) -> None:

@@ -62,21 +62,24 @@ def servers(url: str) -> list[tuple[str, int]]:
     return found
 
 
-async def tags(redis: Redis) -> list[str]:
-    """Hash tags such that every server has keys of at least one: whoever writes a mark under each sees which server lost its data.
+async def runs(redis: Redis) -> dict[str, str]:
+    """Of every server a hash tag that it has the keys of, and the id of its run: whoever keeps these ids under the tags sees that a
+    server was emptied, or that another run holds what it held, which may lack the last writes: a copy that took over, or
+    one that began again from an older snapshot.
 
-    Raises one of FAULTS if no server tells which slots are whose.
+    Raises one of FAULTS if a server does not answer.
     """
     if not isinstance(redis, RedisCluster):
-        return ["0"]
+        return {"0": (await redis.info("server"))["run_id"]}
     if not redis.get_primaries():
         await redis.initialize()
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, ClusterNode]] = {}
     for tag in map(str, range(TRIES)):
-        found.setdefault(redis.get_node_from_key(tag).name, tag)
+        node = redis.get_node_from_key(tag)
+        found.setdefault(node.name, (tag, node))
         if len(found) == len(redis.get_primaries()):
             break
-    return list(found.values())
+    return {tag: (await redis.info("server", target_nodes=node))["run_id"] for tag, node in found.values()}
 
 
 async def answers(redis: Redis) -> str | None:

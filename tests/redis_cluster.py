@@ -1,10 +1,10 @@
-"""A Redis Cluster of three masters on loopback: the embedded server three times over, joined by hand."""
+"""A Redis Cluster of three masters on loopback, each with a copy where asked for: the embedded server many times over, joined by hand."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ DEADLINE_S, LOOK_EVERY_S = 60.0, 0.03
 
 
 @dataclass(frozen=True)
-class Master:
-    """One server of the cluster. Like the embedded one it keeps nothing on disk but who the others are."""
+class Server:
+    """One of the cluster, a master or a copy. Like the embedded one it keeps nothing on disk but who the others are."""
 
     home: Home
     number: int
@@ -56,41 +56,54 @@ class Master:
 
 
 class Cluster:
-    """Three masters that share the slots, on free ports whose bus ports are free too."""
+    """Three masters that share the slots, on free ports whose bus ports are free too: redis-1, redis-2, redis-3. With `copies` redis-4
+    is one of the first, and so on.
+    """
 
-    def __init__(self, home: Home, taken: Container[int]) -> None:
+    def __init__(self, home: Home, taken: Container[int], *, copies: bool = False) -> None:
         self._home = home
         chosen: list[int] = []
-        while len(chosen) < MASTERS:
+        while len(chosen) < MASTERS * (1 + copies):
             port = ports.pick(None, taken)
             if port not in chosen and ports.is_free(port + BUS):
                 chosen.append(port)
-        self.masters = [Master(home, number, port) for number, port in enumerate(chosen, 1)]
+        every = [Server(home, number, port) for number, port in enumerate(chosen, 1)]
+        self.masters, self.copies = every[:MASTERS], every[MASTERS:]
 
     @property
     def url(self) -> str:
-        where = ",".join(f"127.0.0.1:{master.port}" for master in self.masters)
+        where = ",".join(f"127.0.0.1:{server.port}" for server in (*self.masters, *self.copies))
         return f"redis+cluster://:{password(self._home, 'redis')}@{where}"
 
     def processes(self) -> list[Process]:
-        return [master.process() for master in self.masters]
+        return [server.process() for server in (*self.masters, *self.copies)]
 
     def join(self) -> None:
-        """Each gets a third of the slots and meets the first; returns when all of them know of all."""
+        """Each master gets a third of the slots, and all meet the first; returns when each knows of all, and the copies have begun."""
         bounds = [round(SLOTS * nth / MASTERS) for nth in range(MASTERS + 1)]
         clients = [master.client() for master in self.masters]
         for nth, (client, (first, last)) in enumerate(zip(clients, itertools.pairwise(bounds), strict=True), 1):
             _asked(client, "CLUSTER SET-CONFIG-EPOCH", nth)
             _asked(client, "CLUSTER ADDSLOTS", *range(first, last))
-        for client in clients[1:]:
+        copies = [copy.client() for copy in self.copies]
+        for client in (*clients[1:], *copies):
             _asked(client, "CLUSTER MEET", "127.0.0.1", self.masters[0].port)
-        ends = time.monotonic() + DEADLINE_S
-        while not all(_complete(client) for client in clients):
-            if time.monotonic() > ends:
-                raise TimeoutError("the servers did not become a cluster")
-            time.sleep(LOOK_EVERY_S)
-        for client in clients:
+        _await(lambda: all(_complete(client) for client in (*clients, *copies)))
+        for client, master in zip(copies, clients, strict=False):
+            _asked(client, "CLUSTER REPLICATE", _asked(master, "CLUSTER MYID"))
+        _await(
+            lambda: all(_asked(client, "INFO", "replication").get("master_link_status") == "up" for client in copies)
+        )
+        for client in (*clients, *copies):
             client.close()
+
+
+def _await(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + DEADLINE_S
+    while not condition():
+        if time.monotonic() > ends:
+            raise TimeoutError("the servers did not become a cluster")
+        time.sleep(LOOK_EVERY_S)
 
 
 def _complete(client: Redis) -> bool:

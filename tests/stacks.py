@@ -55,9 +55,9 @@ def open_stack(kind: str, redis: str = "single") -> Iterator[Addresses]:
 
 
 @contextmanager
-def embedded(*names: str, cluster: bool = False) -> Iterator[tuple[Addresses, Fleet]]:
+def embedded(*names: str, cluster: bool = False, copies: bool = False) -> Iterator[tuple[Addresses, Fleet]]:
     """The embedded kafka, postgres and redis (or those named) alone, on free ports, in a folder that is deleted. Redis may
-    be a cluster: redis-1, redis-2, redis-3.
+    be a cluster: redis-1, redis-2, redis-3; with `copies` redis-4, redis-5, redis-6 too.
 
     The fleet kills and starts each by name. Not `deploy.local.stack.running`: no service's migration should be able to
     break the tests of another.
@@ -68,10 +68,10 @@ def embedded(*names: str, cluster: bool = False) -> Iterator[tuple[Addresses, Fl
     for _ in range(4):
         taken.append(ports.pick(None, taken))
     kafka, postgres = Kafka(place, taken[0], taken[1], Quiet()), Postgres(place, taken[2], Quiet())
-    redis = Cluster(place, taken) if cluster else Redis(place, taken[3])
+    redis = Cluster(place, taken, copies=copies) if cluster else Redis(place, taken[3])
     servers = redis.processes() if isinstance(redis, Cluster) else [redis.process()]
     steps = [kafka.process(), postgres.process(), *servers]
-    fleet = Fleet(place, [s for s in steps if not names or s.name in names], Quiet(), lambda: _record(place, fleet))
+    fleet = Fleet(place, [s for s in steps if not names or s.name in names], Quiet(), lambda: recorded(place, fleet))
     try:
         with sweeping(place):
             try:
@@ -86,7 +86,7 @@ def embedded(*names: str, cluster: bool = False) -> Iterator[tuple[Addresses, Fl
         shutil.rmtree(place.folder, ignore_errors=True)
 
 
-def _record(place: Home, fleet: Fleet) -> None:
+def recorded(place: Home, fleet: Fleet) -> None:
     """Written down, so that the sweeper finds them should this run be killed."""
     running = {
         name: state.Recorded(child.pid, child.created, None, child.process.wave, child.process.stop_signal)

@@ -14,7 +14,7 @@ from services.matching.index.domain import asked_about, indexed
 from services.matching.index.store import SLOT_MS, StoredFix, deflated, inflated
 from shared.contracts import Posting
 from shared.geo import district
-from shared.redis import connect, tags
+from shared.redis import connect, runs
 from tests.bench.memory import BOUND_BYTES, of_citizens, of_postings, postings
 from tests.engines import PLACE, place
 from tests.samples import NOW, posting
@@ -36,7 +36,7 @@ async def test_a_citizen_takes_no_more_than_the_bound(redis: Redis) -> None:
 
 async def test_a_posting_takes_no_more_than_the_bound(redis: Redis) -> None:
     """Of a cluster on each server: every slot has a table of its own there, which few postings do not make up for."""
-    servers = len(await tags(redis))
+    servers = len(await runs(redis))
     assert 150 < await of_postings(redis, 5_000 if servers == 1 else 40_000) / servers <= BOUND_BYTES
 
 

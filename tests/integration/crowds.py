@@ -123,6 +123,17 @@ class Crowd:
         assert max(Counter(map(tuple, rows)).values(), default=1) == 1, "told twice"
         return {(row.citizen_id, row.posting_id) for row in rows}
 
+    async def shown(self) -> set[UUID] | None:
+        """This crowd's postings as somebody finds them by asking where they are; None while that cannot be told of one."""
+        asking, found = next(reversed(self.walks)), set[UUID]()
+        for offer in self.offers:
+            circle = offer.where.circles[0]
+            answer = await self.desk.get("/nearby", asking, lat=circle.lat, lon=circle.lon, radius_m=100)
+            if answer.status_code != 200:
+                return None
+            found |= {UUID(item["posting"]["id"]) for item in answer.json()["items"]}
+        return found & {offer.id for offer in self.offers}
+
     async def hears(self, expected: Told) -> None:
         """Sooner or later exactly these are told."""
 

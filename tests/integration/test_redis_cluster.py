@@ -23,7 +23,7 @@ from services.matching.index.domain import indexed
 from services.matching.index.store import StoredFix
 from services.matching.settings import Settings
 from shared.geo import district
-from shared.redis import FAULTS, answers, connect, servers, tags
+from shared.redis import FAULTS, answers, connect, runs, servers
 from shared.web.limits import MINUTE_S
 from tests.component.test_matching_api import citizen, test_withdrawal_erases_every_kept_position
 from tests.component.test_matching_nearby import test_the_nearest_comes_first_and_the_rim_is_inside
@@ -108,14 +108,16 @@ async def test_uses_are_counted_and_the_audit_sees_every_key(
 
 
 async def test_a_share_is_whole_only_while_each_master_has_its_mark(cluster: Cluster, redis: Redis) -> None:
-    marks = [index.whole_key(tag, 99) for tag in await tags(redis)]
+    now = await runs(redis)
+    marks = [index.whole_key(tag, 99) for tag in now]
     assert len({redis.get_node_from_key(mark).port for mark in marks}) == len(MASTERS)  # type: ignore[attr-defined]
-    await index.mark_whole(redis, 99)
-    assert await index.shares_missing(redis, [99]) == []
+    assert len(set(now.values())) == len(MASTERS)
+    await index.mark_whole(redis, 99, now)
+    assert await index.shares_missing(redis, [99], now) == []
     for mark in marks:
         await redis.delete(mark)
-        assert await index.shares_missing(redis, [98, 99]) == [98, 99]
-        await index.mark_whole(redis, 99)
+        assert await index.shares_missing(redis, [98, 99], now) == [98, 99]
+        await index.mark_whole(redis, 99, now)
 
 
 async def test_a_master_that_died_with_what_it_held_is_filled_again_and_nobody_is_told_twice(

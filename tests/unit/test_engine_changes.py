@@ -32,7 +32,7 @@ def record(event: Event, nth: int, body: bytes | None = None) -> ConsumerRecord:
 
 def changes(world: World) -> Changes:
     """Over clients that never connect."""
-    shares = Shares(connect(f"redis://{NOBODY_LISTENS}/0"), district(), 600)
+    shares = Shares(connect(f"redis://{NOBODY_LISTENS}/0"), district(), 600, 1)
     erasure = Erasure(NOBODY_LISTENS, kafka.consumer(NOBODY_LISTENS, group=None))
     alerts = AlertPublisher(
         world.engine, BatchProducer(kafka.producer(NOBODY_LISTENS), ALERTS.name), district(), lambda: world.now

@@ -15,10 +15,20 @@ from services.matching.index import store
 from shared.redis import is_cluster, servers
 
 FIRST_ARGUMENT = {
-    "expire", "get", "hdel", "hgetall", "hset", "incr", "sadd", "set", "smembers", "srem", "type", "zrange",
+    "expire", "get", "hdel", "hgetall", "hkeys", "hset", "incr", "sadd", "set", "smembers", "srem", "type", "zrange",
 }  # fmt: skip
 ALL_ARGUMENTS = {"delete", "exists"}
-NONE = {"aclose", "execute", "initialize", "get_primaries", "get_node_from_key", "ping", "pipeline", "scan_iter"}
+NONE = {
+    "aclose",
+    "execute",
+    "initialize",
+    "get_primaries",
+    "get_node_from_key",
+    "info",
+    "ping",
+    "pipeline",
+    "scan_iter",
+}
 # Whole commands, of which one is of a key that was scanned and one of no key.
 RAW = {("execute_command", "services/matching/audit/places.py"), ("execute_command", "shared/redis.py")}
 

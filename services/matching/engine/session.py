@@ -64,7 +64,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
         self._engine = Engine(where, rules)
         self._redis = connect(settings.redis_url)
         self._district = where
-        self._shares = Shares(self._redis, where, settings.position_ttl_s)
+        self._shares = Shares(self._redis, where, settings.position_ttl_s, settings.index_check_s)
         self._busy = asyncio.Lock()
         self._owned: set[int] = set()
         self._arriving: set[int] = set()
@@ -210,7 +210,7 @@ class Session(ConsumerRebalanceListener):  # type: ignore[misc]
             telemetry.INDEX_SIZE.labels("cells").set(self._engine.postings.cells.size)
             telemetry.INDEX_SIZE.labels("citizens").set(self._engine.citizens.table.size)
             telemetry.INDEX_SIZE.labels("pairs").set(self._engine.pairs.used)
-            await self._shares.changed(self._settings.index_check_s)
+            await self._shares.changed()
 
     async def _give_up(self, taken: list[Item], bad: Sequence[tuple[int, int, str]]) -> None:
         reasons = {(partition, offset): reason for partition, offset, reason in bad}

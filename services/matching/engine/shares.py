@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -30,7 +31,7 @@ from services.matching.index.store import SLOT_MS
 from shared import telemetry
 from shared.contracts import Posting
 from shared.geo import District
-from shared.redis import FAULTS
+from shared.redis import FAULTS, runs
 
 log = structlog.get_logger()
 
@@ -50,9 +51,11 @@ class Shares:
     written is written when it is back, from the engine's own state.
     """
 
-    def __init__(self, redis: Redis, district: District, position_ttl_s: float) -> None:
+    def __init__(self, redis: Redis, district: District, position_ttl_s: float, look_every_s: float) -> None:
         self._redis, self._district, self._ttl_s = redis, district, position_ttl_s
+        self._look_every_s, self._looked_s = look_every_s, -math.inf
         self._open: dict[int, dict[str, int]] = {}
+        self._over: dict[int, set[str]] = {}
         self._dirty: dict[int, dict[str, int]] = {}
         self._noted = 0
         self._written: dict[str, tuple[str, ...]] = {}
@@ -70,13 +73,15 @@ class Shares:
             return
         if posting.status == "open":
             share[id_] = posting.version
+            self._over.get(partition, set()).discard(id_)
+            self._note(partition, id_)
         else:
-            share.pop(id_, None)
-        self._note(partition, id_)
+            self.expired(partition, posting)
 
     def expired(self, partition: int, posting: Posting) -> None:
         """Note that a posting's time is over; the index drops it as if it were closed."""
         self._open.get(partition, {}).pop(str(posting.id), None)
+        self._over.setdefault(partition, set()).add(str(posting.id))
         self._note(partition, str(posting.id))
 
     def _note(self, partition: int, id_: str) -> None:
@@ -98,6 +103,7 @@ class Shares:
     def arrived(self, partitions: set[int]) -> None:
         """Note that positions of these were restored, maybe from the log of fixes alone: Redis shall have them too."""
         self._arrived |= partitions
+        self._looked_s = -math.inf
         self._wake.set()
 
     def forget(self, partition: int) -> None:
@@ -107,11 +113,11 @@ class Shares:
         self._doubtful.discard(partition)
         self._moved = [rows[rows["partition"] != partition] for rows in self._moved]
 
-    async def changed(self, at_most_s: float) -> None:
+    async def changed(self) -> None:
         """Wait for something to write, but not for longer than the time between two looks at Redis."""
         await asyncio.sleep(GATHER_S)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), at_most_s)
+            await asyncio.wait_for(self._wake.wait(), self._look_every_s)
         self._wake.clear()
 
     async def write(
@@ -136,10 +142,7 @@ class Shares:
             while withdrawn:
                 await store.forget_citizen(self._redis, *withdrawn[-1], now_ms)
                 withdrawn.pop()
-            missing = await store.shares_missing(self._redis, owned)
-            for partition in self._doubtful.intersection(owned).union(missing):
-                await self._rebuild(partition, now_ms, engine, settled)
-                self._doubtful.discard(partition)
+            await self._look(owned, now_ms, engine, settled)
             for partition in owned & self._dirty.keys():
                 await self._put(partition, engine)
         except FAULTS as error:
@@ -148,19 +151,33 @@ class Shares:
                 log.warning("redis_away", error=type(error).__name__)
             self._doubtful |= owned
 
-    async def _rebuild(self, partition: int, now_ms: int, engine: Engine, settled: Settled) -> None:
+    async def _look(self, owned: set[int], now_ms: int, engine: Engine, settled: Settled) -> None:
+        """Whether Redis still has all of these, from time to time and after every fault."""
+        if not self._doubtful and time.monotonic() < self._looked_s + self._look_every_s:
+            return
+        self._looked_s, servers = time.monotonic(), await runs(self._redis)
+        missing = await store.shares_missing(self._redis, owned, servers)
+        for partition in self._doubtful.intersection(owned).union(missing):
+            citizens = await self._rebuild(partition, now_ms, engine, settled)
+            if partition in owned:
+                await store.keep_only(self._redis, partition, citizens, now_ms)
+                await store.mark_whole(self._redis, partition, servers)
+            self._doubtful.discard(partition)
+
+    async def _rebuild(self, partition: int, now_ms: int, engine: Engine, settled: Settled) -> set[bytes]:
+        """Write all of it. What is there may be of any time, so what is over is taken away again too. Returns whose positions it has."""
         started = time.monotonic()
         postings = self._open.get(partition, {})
-        for id_ in postings:
+        for id_ in (*postings, *self._over.get(partition, ())):
             self._note(partition, id_)
         await self._put(partition, engine)
         async with settled():
             positions = self._positions(partition, now_ms, engine)
         await self._put_moved([positions], engine.citizens.ids, now_ms)
-        await store.mark_whole(self._redis, partition)
         telemetry.INDEX_REBUILDS.labels("missing").inc()
         log.info("index_rebuilt", partition=partition, postings=len(postings), positions=len(positions),
                  seconds=round(time.monotonic() - started, 2))  # fmt: skip
+        return {engine.citizens.ids.raw(row) for row in positions["citizen"].tolist()}
 
     async def _put(self, partition: int, engine: Engine) -> None:
         """Write what was noted, in pieces; what changes meanwhile stays noted."""

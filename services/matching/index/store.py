@@ -6,7 +6,7 @@ Every key is made from PostgreSQL- or Kafka-kept state and may be lost at any ti
     cell:{<code of a 행정동>}    set     ids of the postings for it
     posting:<id>               string  the posting as JSON without what is default, deflated
     at:{<partition>}:<slot>    hash    citizen → packed fix; a slot is five minutes of event time and expires by itself
-    whole:{<tag>}:<partition>  string  present while that partition's share of the index is complete; one on each server
+    whole:{<tag>}:<partition>  string  the server's run in which that partition's share of the index was written whole; one on each
 """
 # Commands queued on a pipeline return nothing to await, though their types say so.
 # mypy: disable-error-code="unused-awaitable"
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,6 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from services.matching.index.domain import IndexedPosting
-from shared.redis import tags
 
 SLOT_MS = 300_000
 SLOTS_KEPT = 3
@@ -144,26 +143,42 @@ async def fixes_of(redis: Redis, partition: int, now_ms: int) -> dict[str, Store
 
 async def forget_citizen(redis: Redis, partition: int, citizen_id: str, now_ms: int) -> int:
     """Erase a citizen's fixes from every slot that may hold one; returns how many there were."""
-    newest = now_ms // SLOT_MS + 1
     pipe = redis.pipeline(transaction=False)
-    for slot in range(newest - SLOTS_KEPT - 3, newest + 1):
-        pipe.hdel(slot_key(partition, slot), citizen_id)
+    for key in _slot_keys(partition, now_ms):
+        pipe.hdel(key, citizen_id)
     return sum(await pipe.execute())
 
 
-async def shares_missing(redis: Redis, partitions: Iterable[int]) -> list[int]:
-    """Partitions whose share of the index is not known to be whole: Redis, or a server of it, was emptied, or never filled."""
-    wanted = [(partition, tag) for partition in sorted(partitions) for tag in await tags(redis)]
+def _slot_keys(partition: int, now_ms: int) -> list[str]:
+    newest = now_ms // SLOT_MS + 1
+    return [slot_key(partition, slot) for slot in range(newest - SLOTS_KEPT - 3, newest + 1)]
+
+
+async def keep_only(redis: Redis, partition: int, citizens: Collection[bytes], now_ms: int) -> int:
+    """Erase the fixes of everybody else from every slot of the partition that may hold one; returns how many there were."""
+    gone = 0
+    for key in _slot_keys(partition, now_ms):
+        others = [citizen for citizen in await redis.hkeys(key) if citizen not in citizens]
+        gone += await redis.hdel(key, *others) if others else 0
+    return gone
+
+
+async def shares_missing(redis: Redis, partitions: Iterable[int], runs: Mapping[str, str]) -> list[int]:
+    """Partitions whose share of the index is not known to be whole: Redis, or a server of it, was emptied, or never filled, or runs
+    anew since. `runs` as of `shared.redis.runs`.
+    """
+    wanted = [(partition, tag) for partition in sorted(partitions) for tag in runs]
     pipe = redis.pipeline(transaction=False)
     for partition, tag in wanted:
-        pipe.exists(whole_key(tag, partition))
-    present = await pipe.execute()
-    return sorted({partition for (partition, _), found in zip(wanted, present, strict=True) if not found})
+        pipe.get(whole_key(tag, partition))
+    marks = await pipe.execute()
+    return sorted({p for (p, tag), mark in zip(wanted, marks, strict=True) if mark != runs[tag].encode()})
 
 
-async def mark_whole(redis: Redis, partition: int) -> None:
-    for tag in await tags(redis):
-        await redis.set(whole_key(tag, partition), b"1")
+async def mark_whole(redis: Redis, partition: int, runs: Mapping[str, str]) -> None:
+    """With the runs as they were before the share was written: what is another one by now has not seen all of it."""
+    for tag, run in runs.items():
+        await redis.set(whole_key(tag, partition), run)
 
 
 async def admit(redis: Redis, key: str, most: int, window_s: float) -> int:

@@ -60,9 +60,7 @@ async def _create(admin: AIOKafkaAdminClient, topics: list[Topic], replication: 
 
 async def _differences(admin: AIOKafkaAdminClient, topic: Topic, replication: int) -> list[Difference]:
     partitions = await _partitions(admin, topic.name)
-    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
-    actual = {entry[0]: entry[1] for response in responses for resource in response.resources for entry in resource[4]}
-    found = []
+    actual, found = await settings_of(admin, topic.name), []
     if len(partitions) != topic.partitions:
         found.append(Difference(topic.name, "partitions", str(topic.partitions), str(len(partitions))))
     fewest = min(len(partition["replicas"]) for partition in partitions)
@@ -83,6 +81,21 @@ async def _partitions(admin: AIOKafkaAdminClient, name: str) -> list[dict[str, A
             return list(described["partitions"])
         await asyncio.sleep(VISIBLE_TRY_EVERY_S)
     raise UnknownTopicOrPartitionError(f"topic {name} was created but cannot be seen")
+
+
+async def settings_of(admin: AIOKafkaAdminClient, name: str) -> dict[str, str]:
+    """Asked of whichever broker; one that does not know the topic yet has none to tell."""
+    for _ in range(VISIBLE_WITHIN_TRIES):
+        responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+        (told,) = (resource for response in responses for resource in response.resources)
+        error_code, entries = told[0], told[4]
+        if error_code == 0:
+            return {entry[0]: entry[1] for entry in entries}
+        error = for_code(error_code)
+        if not error.retriable:
+            raise error(f"the settings of topic {name}")
+        await asyncio.sleep(VISIBLE_TRY_EVERY_S)
+    raise UnknownTopicOrPartitionError(f"topic {name} was created but its settings cannot be seen")
 
 
 def main(arguments: list[str]) -> int:

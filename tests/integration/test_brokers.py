@@ -141,7 +141,7 @@ async def test_an_engine_tells_everybody_once_while_one_broker_after_another_is_
             await crowd.gathers(40, seed=31)
             offers = await crowd.opens(40, seed=32)
             workers.start("inbox")
-            workers.start("engine")
+            engine = workers.start("engine")
             await crowd.walk(0, 10)
             for first, number, how in ((10, 2, "stopped"), (30, 3, "killed")):
                 away = asyncio.create_task(moved_off(three, number, LOCATIONS.name, how))
@@ -151,3 +151,7 @@ async def test_an_engine_tells_everybody_once_while_one_broker_after_another_is_
                     await away
             await crowd.walk(50, STEPS)
             await crowd.hears(crowd.expected(offers))
+            leaving = next(iter(crowd.walks))
+            answer = await desk.http.delete("/consents/location", headers=desk.bearer(leaving))
+            assert answer.status_code == 200
+            await until(lambda: "fixes_erased" in engine.said(), 30, what="the fixes are erased on all brokers")

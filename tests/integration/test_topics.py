@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import pytest
 
 from shared.contracts import TOPICS
 from shared.contracts.base import Topic
-from shared.messaging import topics
+from shared.messaging import kafka, topics
 from tests.stacks import Addresses
 
 pytestmark = pytest.mark.integration
@@ -43,6 +44,18 @@ async def test_each_difference_is_told_with_both_values(stack: Addresses) -> Non
         "retention.ms": ("1000", "-1"),
         "segment.ms": ("70000", "60000"),
     }
+
+
+async def test_a_broker_that_does_not_know_the_topic_yet_is_asked_again(stack: Addresses) -> None:
+    topic = declared()
+    admin = kafka.admin(stack.kafka_url)
+    await admin.start()
+    try:
+        asking = asyncio.create_task(topics.settings_of(admin, topic.name))
+        await topics.ensure(stack.kafka_url, topics=[topic])
+        assert (await asking)["segment.ms"] == "60000"
+    finally:
+        await admin.close()
 
 
 async def test_too_few_replicas_are_a_difference(stack: Addresses) -> None:

@@ -112,11 +112,27 @@ def test_an_older_watch_changes_nothing(world: World) -> None:
 # M11: what is kept and restored
 
 
-def test_memory_of_what_was_told_survives_its_growth(world: World) -> None:
-    offers = [posting() for _ in range(60)]
-    crowd = [f"citizen:{n}" for n in range(700)]
+def gathered(world: World, citizens: int) -> list[str]:
+    crowd = [f"citizen:{n}" for n in range(citizens)]
     for citizen in crowd:
         world.set(watch(citizen))
+    return crowd
+
+
+def test_memory_of_what_was_told_is_no_larger_for_what_came_and_went(world: World) -> None:
+    crowd = gathered(world, 700)
+    world.take(*[Step(citizen, *PLACE, world.now) for citizen in crowd])
+    for _ in range(9):
+        offers = [posting() for _ in range(240)]
+        assert sum(map(len, world.engine.put_postings(offers, world.now))) == len(offers) * len(crowd)
+        for offer in offers:
+            world.put(next_of(offer, status="closed"))
+    assert len(world.engine.pairs.table) <= 1 << 20
+
+
+def test_memory_of_what_was_told_survives_its_growth(world: World) -> None:
+    offers = [posting() for _ in range(240)]
+    crowd = gathered(world, 700)
     for offer in offers:
         world.put(offer)
     before = len(world.engine.pairs.table)

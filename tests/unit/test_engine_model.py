@@ -67,11 +67,9 @@ class Interleaving(RuleBasedStateMachine):
         self.world.engine.postings.expired(self.world.now)
 
     @rule()
-    def memory_grows(self) -> None:
+    def memory_is_renewed(self) -> None:
         """What closed is left behind; should it open again, it does so anew."""
-        if len(self.world.engine.pairs.table) > 1 << 17:
-            return
-        self.world.engine.make_room(self.world.engine.pairs.limit)
+        self.world.engine.renew_pairs()
         self.dropped |= {known.id for known in self.postings.values() if known.status == "closed"}
 
     @rule(dice=seeds)

@@ -147,6 +147,18 @@ def test_reopened_in_the_same_epoch_tells_only_who_was_not_told(world: World) ->
     assert world.put(again) == about(again, "citizen:늦은")
 
 
+def test_who_stands_in_the_rim_of_what_opens_again_is_not_present_any_more(world: World) -> None:
+    job = posting()
+    world.put(job)
+    assert world.stands(650) == about(job)
+    assert world.stands(710) == []
+    closed = next_of(job, status="closed")
+    assert world.put(closed) == []
+    again = next_of(closed, status="open", urgency_epoch=1)
+    assert world.put(again) == []
+    assert world.stands(690) == about(again)
+
+
 @pytest.mark.parametrize(("before_s", "told"), [(0.001, True), (0, False)])
 def test_nothing_is_told_from_the_second_it_expires(world: World, before_s: float, told: bool) -> None:
     job = posting(expires_at=NOW + timedelta(minutes=10))

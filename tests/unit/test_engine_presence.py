@@ -101,6 +101,15 @@ def test_who_only_came_to_the_rim_never_was_inside(world: World) -> None:
     assert world.put(next_of(job, urgency_epoch=1)) == []
 
 
+def test_who_is_present_in_the_rim_stays_so_when_memory_is_renewed(world: World) -> None:
+    job = posting()
+    world.put(job)
+    assert world.stands(650) == about(job)
+    assert world.stands(710) == []
+    world.engine.renew_pairs()
+    assert world.put(next_of(job, urgency_epoch=1)) != []
+
+
 def test_nobody_is_told_again_on_coming_back_in_the_same_epoch(world: World) -> None:
     world.put(posting())
     world.stands(0)

@@ -18,7 +18,7 @@ from services.matching.engine.bits import InterestBits, to_ms
 from services.matching.engine.citizens import CitizenBook, is_muted
 from services.matching.engine.fixes import Fixes
 from services.matching.engine.matches import CAUSES, MATCH, NOBODY, joined
-from services.matching.engine.meeting import copy_pairs, find_pair, mark_alerted, part
+from services.matching.engine.meeting import copy_pairs, count_pairs, find_pair, mark_alerted, part
 from services.matching.engine.postings import PostingBook
 from services.matching.engine.residents import Concerned
 from services.matching.engine.tables import ANEW, F64, I64, Pairs, Rows
@@ -229,14 +229,16 @@ class Engine:
         """For `wanted` more pairs, and for as many matches as one cell can give at once."""
         if len(self._out) < self.postings.cells.longest:
             self._out = np.zeros(self.postings.cells.longest * 2, MATCH)
-        if self.pairs.limit - self.pairs.used >= wanted:
-            return
+        if self.pairs.limit - self.pairs.used < wanted:
+            self.renew_pairs(wanted)
+
+    def renew_pairs(self, wanted: int = 0) -> None:
+        """A table with room for `wanted` more pairs, and for as many as there are of postings that are not closed; the others are
+        forgotten. However many come and go, the table is as large as what is there asks for.
+        """
         postings = self.postings.table.rows[: self.postings.table.size]
-        keep = postings["open"] | (postings["version"] == 0)
-        size = len(self.pairs.table) * 2
-        while size * 6 // 10 - self.pairs.used < wanted:
-            size *= 2
-        old, self.pairs = self.pairs, Pairs(size)
+        keep, old = postings["open"] | (postings["version"] == 0), self.pairs
+        self.pairs = Pairs(2 * count_pairs(old.table, keep) + wanted)
         self.pairs.used = copy_pairs(old.table, keep, self.pairs.table)
 
     @property

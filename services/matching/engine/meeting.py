@@ -108,6 +108,15 @@ def part(anew, pairs):
 
 
 @compiled
+def count_pairs(pairs, keep_posting):
+    """How many are of postings that are not gone."""
+    count = 0
+    for i in range(len(pairs)):
+        count += pairs[i].key >= 0 and keep_posting[pairs[i].key & 0xFFFFFFFF]
+    return count
+
+
+@compiled
 def copy_pairs(old, keep_posting, new):
     """Into a larger (or cleaner) table; pairs of postings that are gone are left behind. Returns how many were kept."""
     kept = 0

@@ -212,9 +212,17 @@ class Cells:
 
 
 class Pairs:
-    """Citizen and posting → PAIR, a hash table with linear probing whose slots the kernel finds and fills."""
+    """Citizen and posting → PAIR, a hash table with linear probing whose slots the kernel finds and fills.
 
-    def __init__(self, size: int = 1 << 15) -> None:
+    The smallest takes 4 MiB: a larger one is filled from it within one batch, which then waits for that.
+    """
+
+    SMALLEST = 1 << 18
+
+    def __init__(self, room: int = 0) -> None:
+        size = self.SMALLEST
+        while size * 6 // 10 < room:
+            size *= 2
         self.table = _filled(PAIR, NO_PAIR, size)
         self.used = 0
 

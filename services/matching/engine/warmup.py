@@ -37,7 +37,7 @@ def warm_up(district: District) -> None:
     columns.tally(again, engine.postings.table.rows, np.zeros(TALLIED, np.int64))
     engine.look_again([0], START, "watch_changed")
     engine.remember([("-", posting.id, 1)], 0)
-    engine.make_room(engine.pairs.limit)
+    engine.renew_pairs()
 
 
 def _posting(district: District) -> Posting:

@@ -138,8 +138,18 @@ class Arena:
         try:
             await loading.send_events(producer, loading.postings(work, now), now)
             await loading.send_events(producer, loading.watches(work.spec.citizens, now), now)
-            if fixes:
-                await loading.send_fixes(producer, work, now - timedelta(milliseconds=int(work.observed_ms.max())))
+        finally:
+            await producer.stop()
+        if fixes:
+            await self.send_fixes(work)
+
+    async def send_fixes(self, work: Workload) -> None:
+        """Of citizens whose last one is of just now."""
+        producer = kafka.producer(self.stack.kafka_url, linger_ms=20)
+        await producer.start()
+        try:
+            begins = datetime.now(UTC) - timedelta(milliseconds=int(work.observed_ms.max()))
+            await loading.send_fixes(producer, work, begins)
         finally:
             await producer.stop()
 

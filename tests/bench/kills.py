@@ -27,6 +27,7 @@ from deploy.local.home import ROOT
 from deploy.local.secrets import write_private
 from deploy.local.stack import Stack
 from deploy.local.stack import running as stack_running
+from shared.contracts.location import LOCATIONS
 from tests.bench.arena import Arena
 from tests.bench.contestants import OURS, taken
 from tests.bench.loading import posting_id
@@ -133,6 +134,13 @@ async def redis_emptied(scene: Scene, fixes: int) -> None:
     await asyncio.to_thread(scene.stack.processes.start, "redis")
 
 
+async def _index_written(scene: Scene) -> None:
+    """Or Redis would be killed before it holds anything: an engine takes all the fixes in little more than a second."""
+    ends = time.monotonic() + PATIENCE_S
+    while await _keys(scene) < LOCATIONS.partitions + POSTINGS and time.monotonic() < ends:
+        await asyncio.sleep(0.05)
+
+
 async def _keys(scene: Scene) -> int:
     """How many there are, once it answers."""
     redis, ends = Redis.from_url(scene.stack.redis_url), time.monotonic() + PATIENCE_S
@@ -182,7 +190,8 @@ async def played(name: str, spec: Spec) -> dict[str, Any]:
         env = {**os.environ, **stack.env(), "PYTHONPATH": str(ROOT)}
         migrate = [sys.executable, "-m", "shared.database", "migrate", "matching"]
         subprocess.run(migrate, cwd=ROOT, env=env, check=True, capture_output=True)
-        await Arena(stack).fill(work)
+        arena, index_first = Arena(stack), SCENARIOS[name] in (redis_kept, redis_emptied)
+        await arena.fill(work, fixes=not index_first)
         inbox = await asyncpg.connect(f"{stack.postgres_url}/matching")
         await inbox.execute(CONSENTS, spec.citizens)
         scene, began = Scene(stack, stack.home / "kills.log"), time.monotonic()
@@ -191,7 +200,11 @@ async def played(name: str, spec: Spec) -> dict[str, Any]:
                 scene.keep()
             scene.start("inbox")
             scene.start("engine")
-            await SCENARIOS[name](scene, spec.fixes)
+            async with asyncio.TaskGroup() as tasks:
+                if index_first:
+                    await _index_written(scene)
+                    tasks.create_task(arena.send_fixes(work))
+                await SCENARIOS[name](scene, spec.fixes)
             rows = await _settled(inbox, len(known.must))
         finally:
             scene.end()
